@@ -1,0 +1,1 @@
+"""Thin Prefect flows that join the stages of `tasks`. Only `deployments` may import this package."""

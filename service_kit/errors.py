@@ -1,0 +1,78 @@
+"""The kinds of error every service knows. Knows no HTTP: `service_kit.problems` maps kinds to answers.
+
+::
+
+    ServiceError
+    ├── InvalidInput       the request is wrong; repeating it will not help
+    ├── Unauthenticated    nobody is logged in, or the token is not known
+    ├── Forbidden          somebody is, but may not do this
+    ├── NotFound           there is no such thing, or the caller may not know of it
+    ├── Conflict           the thing is in another state than the request takes for granted
+    ├── TooManyRequests    try again later
+    └── Unavailable        a part this service needs does not answer; worth a retry
+
+A service derives its own errors from one of these kinds in ``<service>/contract/errors.py``. An error carries its
+objects as attributes and builds its own sentence: what failed, for what, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """Root of all errors a service answers with a sentence.
+
+    Parameters
+    ----------
+    detail
+        One sentence for the person or program that asked. No DICOM value, no person's name.
+    """
+
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidInput(ServiceError):  # noqa: N818 - the kinds read as sentences: raise NotFound(...)
+    """The request is wrong; repeating it will not help."""
+
+    title = "The request is not valid"
+
+
+class Unauthenticated(ServiceError):  # noqa: N818
+    """Nobody is logged in, or the token is not known."""
+
+    title = "Log in first"
+
+
+class Forbidden(ServiceError):  # noqa: N818
+    """Somebody is logged in, but may not do this."""
+
+    title = "Not allowed"
+
+
+class NotFound(ServiceError):  # noqa: N818
+    """There is no such thing, or the caller may not know of it."""
+
+    title = "Not found"
+
+
+class Conflict(ServiceError):  # noqa: N818
+    """The thing is in another state than the request takes for granted."""
+
+    title = "Conflict"
+
+
+class TooManyRequests(ServiceError):  # noqa: N818
+    """The caller asks too often; the same request may succeed later."""
+
+    title = "Too many requests"
+
+
+class Unavailable(ServiceError):  # noqa: N818
+    """A part this service needs does not answer; the same request may succeed later."""
+
+    title = "Not available at the moment"
