@@ -23,11 +23,11 @@ TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
-class UnknownDeployment(InvalidInput):
-    """The flow server has no deployment of this name."""
+class UnknownDeployment(Unavailable):
+    """The flow server has no deployment of this name yet; a worker registers them when it starts."""
 
     def __init__(self, deployment: str) -> None:
-        super().__init__(f"The flow server has no deployment {deployment!r}. Start the worker, which registers them.")
+        super().__init__(f"The flow server has no deployment {deployment!r}: start the worker, which registers it.")
         self.deployment = deployment
 
 
@@ -91,10 +91,10 @@ class PrefectFlowOrders:
         body = {"parameters": dict(parameters), "idempotency_key": idempotency_key, "tags": list(tags)}
         known = deployment in self._deployment_ids
         response = self._send("POST", f"/deployments/{self._deployment_id(deployment)}/create_flow_run", json=body)
-        if response.status_code == 404 and known:  # noqa: PLR2004 - the server was replaced since we asked
+        if response.status_code == 404 and known:
             del self._deployment_ids[deployment]
             response = self._send("POST", f"/deployments/{self._deployment_id(deployment)}/create_flow_run", json=body)
-        if response.status_code == 422:  # noqa: PLR2004
+        if response.status_code == 422:
             raise InvalidInput(f"The deployment {deployment!r} refuses these parameters: {response.text[:300]}")
         self._expect(response)
         return FlowRunId(response.json()["id"])
@@ -102,7 +102,7 @@ class PrefectFlowOrders:
     def state(self, flow_run_id: FlowRunId) -> FlowRunState | None:
         """See `FlowOrders.state`."""
         response = self._send("GET", f"/flow_runs/{flow_run_id}")
-        if response.status_code == 404:  # noqa: PLR2004
+        if response.status_code == 404:
             return None
         self._expect(response)
         state = response.json().get("state") or {"type": "SCHEDULED", "name": "Scheduled"}
@@ -115,7 +115,7 @@ class PrefectFlowOrders:
     def _deployment_id(self, deployment: str) -> str:
         if deployment not in self._deployment_ids:
             response = self._send("GET", f"/deployments/name/{deployment}")
-            if response.status_code == 404:  # noqa: PLR2004
+            if response.status_code == 404:
                 raise UnknownDeployment(deployment)
             self._expect(response)
             self._deployment_ids[deployment] = response.json()["id"]

@@ -87,7 +87,7 @@ def install(app: FastAPI, *, page: Callable[[Request, int, str, str], Response |
             if rendered is not None:
                 return rendered
         response = problem(status, title, detail, instance=request.url.path, **members)
-        if status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2: a challenge goes with it
+        if status == 401:
             response.headers["WWW-Authenticate"] = 'Basic realm="cohortflow"'
         return response
 
@@ -104,7 +104,7 @@ def install(app: FastAPI, *, page: Callable[[Request, int, str, str], Response |
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "The request failed")
-        detail = str(error.detail) if error.status_code != 404 else "There is nothing at this address."  # noqa: PLR2004
+        detail = str(error.detail) if error.status_code != 404 else "There is nothing at this address."
         response = answer(request, error.status_code, title, detail)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value

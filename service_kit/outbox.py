@@ -1,0 +1,249 @@
+"""Outbox: work ordered in the transaction of the decision, dispatched afterwards, at least once, by its key.
+
+A service adds a table with `OutboxColumns`, writes to it with `enqueue` inside its unit of work, and runs one
+`Dispatcher` with a handler for each kind. Several processes may dispatch from one table: rows are leased.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import Text, UniqueConstraint, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Field, SQLModel
+
+from service_kit.errors import ServiceError, Unavailable
+from service_kit.tables import Json, UtcDateTime, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from service_kit.database import Database, UnitOfWork
+
+logger = logging.getLogger(__name__)
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class OutboxColumns(SQLModel):
+    """Columns of an outbox table. Derive with the service's base: ``class Outbox(OutboxColumns, Base, table=True)``."""
+
+    __table_args__: ClassVar[tuple[Any, ...]] = (UniqueConstraint("kind", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(max_length=32)
+    key: str = Field(max_length=200)
+    payload: dict[str, Any] = Field(default_factory=dict, sa_type=cast("Any", Json))
+    status: str = Field(default=OrderStatus.PENDING.value, max_length=16, index=True)
+    attempts: int = 0
+    created_at: datetime = Field(default_factory=utc_now, sa_type=cast("Any", UtcDateTime))
+    available_at: datetime = Field(default_factory=utc_now, sa_type=cast("Any", UtcDateTime), index=True)
+    lease_token: str | None = Field(default=None, max_length=32)
+    result: dict[str, Any] | None = Field(default=None, sa_type=cast("Any", Json))
+    last_error: str | None = Field(default=None, sa_type=Text)
+    settled_at: datetime | None = Field(default=None, sa_type=cast("Any", UtcDateTime))
+
+
+@dataclass(frozen=True)
+class Order:
+    """One leased order, as a handler sees it."""
+
+    id: int
+    kind: str
+    key: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+Row = TypeVar("Row", bound=OutboxColumns)
+
+
+def enqueue(
+    uow: UnitOfWork,
+    table: type[Row],
+    *,
+    kind: str,
+    key: str,
+    payload: Mapping[str, Any],
+    available_in_s: float = 0.0,
+) -> Row:
+    """Order work in the transaction of the decision that asks for it. The same ``(kind, key)`` twice is one order."""
+    columns = cast("Any", table)
+    found = uow.session.scalars(select(table).where(columns.kind == kind, columns.key == key)).first()
+    if found is not None:
+        return found
+    row = table(kind=kind, key=key, payload=dict(payload), available_at=utc_now() + timedelta(seconds=available_in_s))
+    uow.session.add(row)
+    uow.session.flush()
+    return row
+
+
+class Dispatcher:
+    """A thread that takes due orders, runs their handlers and records what came of it.
+
+    Parameters
+    ----------
+    handlers
+        By kind: ``handler(order) -> mapping or None``. It may run twice for one order and must be idempotent on
+        `Order.key`. `Unavailable`, `httpx.TransportError` and database trouble are retried with back-off, up to
+        ``max_attempts``; another `ServiceError` ends the order as dead at once.
+    on_delivered, on_dead
+        Called after the order is settled, for the service to act on it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        table: type[OutboxColumns],
+        *,
+        handlers: Mapping[str, Callable[[Order], Mapping[str, Any] | None]],
+        on_delivered: Callable[[Order, Mapping[str, Any]], None] | None = None,
+        on_dead: Callable[[Order, str], None] | None = None,
+        poll_s: float = 0.2,
+        lease_s: float = 60.0,
+        max_attempts: int = 50,
+        max_backoff_s: float = 30.0,
+    ) -> None:
+        self._database = database
+        self._table = cast("Any", table)
+        self._handlers = handlers
+        self._on_delivered = on_delivered
+        self._on_dead = on_dead
+        self._poll_s = poll_s
+        self._lease_s = lease_s
+        self._max_attempts = max_attempts
+        self._max_backoff_s = max_backoff_s
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; a second call does nothing."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name=f"outbox-{self._table.__tablename__}", daemon=True)
+            self._thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """Let the order in hand end and stop."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            self._thread = None
+
+    def wake(self) -> None:
+        """Look at once; meant for `UnitOfWork.after_commit`."""
+        self._wake.set()
+
+    def run_due(self) -> int:
+        """Dispatch everything that is due now, in order of its age; return how many orders were handled."""
+        handled = 0
+        while not self._stopping.is_set() and (order := self._lease()) is not None:
+            self._dispatch(order)
+            handled += 1
+        return handled
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self.run_due()
+            except (DBAPIError, Unavailable):
+                logger.warning("outbox cannot reach its database", exc_info=True)
+                self._stopping.wait(1.0)
+            self._wake.wait(self._poll_s)
+
+    def _due(self, now: datetime) -> Any:
+        table = self._table
+        return (table.status == OrderStatus.PENDING.value) & (table.available_at <= now)
+
+    def _lease(self) -> Order | None:
+        """Take the oldest due order: one conditional update decides between several dispatchers."""
+        table, now, token = self._table, utc_now(), uuid4().hex
+        with self._database.read() as uow:
+            candidate = uow.session.scalars(
+                select(table.id).where(self._due(now)).order_by(table.available_at, table.id).limit(1)
+            ).first()
+        if candidate is None:
+            return None
+        with self._database.write() as uow:
+            taken = uow.session.connection().execute(
+                update(table)
+                .where(table.id == candidate, self._due(now))
+                .values(
+                    lease_token=token,
+                    attempts=table.attempts + 1,
+                    available_at=now + timedelta(seconds=self._lease_s),
+                )
+            )
+            if taken.rowcount != 1:
+                return None  # another dispatcher was quicker; the next round looks again
+            row = uow.session.get(table, candidate)
+            assert row is not None
+            return Order(id=row.id, kind=row.kind, key=row.key, payload=dict(row.payload), attempts=row.attempts)
+
+    def _dispatch(self, order: Order) -> None:
+        handler = self._handlers.get(order.kind)
+        if handler is None:
+            self._bury(order, f"No handler for orders of kind {order.kind!r}.")
+            return
+        try:
+            result = handler(order)
+        except (Unavailable, httpx.TransportError, DBAPIError) as error:
+            self._postpone(order, str(error))
+        except ServiceError as error:
+            self._bury(order, error.detail)
+        except Exception as error:
+            logger.exception("outbox handler failed", extra={"order": order.id, "kind": order.kind})
+            self._postpone(order, f"{type(error).__name__}: see the log for order {order.id}.")
+        else:
+            self._settle(order, OrderStatus.DELIVERED, result=dict(result or {}))
+            if self._on_delivered is not None:
+                self._on_delivered(order, result or {})
+
+    def _postpone(self, order: Order, error: str) -> None:
+        if order.attempts >= self._max_attempts:
+            self._bury(order, error)
+            return
+        delay_s = min(self._max_backoff_s, 0.5 * 2 ** min(order.attempts - 1, 10))
+        logger.info("order postponed", extra={"order": order.id, "kind": order.kind, "attempts": order.attempts})
+        with self._database.write() as uow:
+            row = uow.session.get(self._table, order.id)
+            assert row is not None
+            row.available_at = utc_now() + timedelta(seconds=delay_s)
+            row.lease_token = None
+            row.last_error = error
+            uow.session.add(row)
+
+    def _bury(self, order: Order, error: str) -> None:
+        logger.error("order given up", extra={"order": order.id, "kind": order.kind, "attempts": order.attempts})
+        self._settle(order, OrderStatus.DEAD, error=error)
+        if self._on_dead is not None:
+            self._on_dead(order, error)
+
+    def _settle(
+        self, order: Order, status: OrderStatus, *, result: dict[str, Any] | None = None, error: str | None = None
+    ) -> None:
+        with self._database.write() as uow:
+            row = uow.session.get(self._table, order.id)
+            assert row is not None
+            row.status = status.value
+            row.result = result
+            row.last_error = error if error is not None else row.last_error
+            row.settled_at = utc_now()
+            row.lease_token = None
+            uow.session.add(row)
