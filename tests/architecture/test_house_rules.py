@@ -1,0 +1,96 @@
+"""Rules of the house that no linter knows: each was broken once by somebody in this field."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = [
+    "deployments", "embedded_xnat", "flows", "gateway", "service_kit", "study_governor", "task_supervisor", "tasks",
+]  # fmt: skip
+
+
+def modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from (p for p in sorted((REPOSITORY / package).rglob("*.py")) if "node_modules" not in p.parts)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def test_only_the_unit_of_work_and_the_migrations_commit() -> None:
+    allowed = {"service_kit/database.py", "service_kit/migrations.py"}
+    found = {name(p) for p in modules() if ".commit(" in p.read_text()}
+    assert found <= allowed
+
+
+def test_modules_fit_in_the_head() -> None:
+    long = {name(p): n for p in modules() if (n := len(p.read_text().splitlines())) > 450}
+    assert not long
+
+
+def test_functions_fit_on_a_screen() -> None:
+    long = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                nested = any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(node) if n is not node)
+                if body and not nested and (lines := node.end_lineno - body[0].lineno) > 60:
+                    long[f"{name(path)}:{node.name}"] = lines
+    assert not long
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    assert not [name(p) for p in modules() if p.stem in {"utils", "helpers", "common", "manager", "misc"}]
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    without = [
+        name(p) for p in modules() if p.read_text().strip() and "migrations" not in p.parts
+        and ast.get_docstring(ast.parse(p.read_text())) is None
+    ]  # fmt: skip
+    assert not without
+
+
+def test_nothing_is_evaluated_and_no_yaml_is_loaded_unsafely() -> None:
+    pattern = re.compile(r"(?<![\w.])(eval|exec)\(|yaml\.load\(|pickle\.loads?\(|shell=True")
+    assert not [name(p) for p in modules() if pattern.search(p.read_text())]
+
+
+def test_print_belongs_to_the_command_line() -> None:
+    printing = [
+        name(p) for p in modules() if p.parts[len(REPOSITORY.parts)] != "deployments"
+        and re.search(r"(?<![\w.])print\(", re.sub(r'""".*?"""', "", p.read_text(), flags=re.S))
+    ]  # fmt: skip
+    assert not printing
+
+
+@pytest.mark.parametrize("word", ["/work/", "bash_jobs", "pypi-more", "helper A", "this session's machine"])
+def test_the_repository_speaks_of_cohortflow_alone(word: str) -> None:
+    kinds = ("*.py", "*.md", "*.yaml", "*.toml", "*.html", "*.ts", "*.mjs", "*.json")
+    found = [
+        name(p) for kind in kinds for p in REPOSITORY.rglob(kind)
+        if not {"node_modules", ".venv", "dist", "site"} & set(p.parts) and p != Path(__file__)
+        and word in p.read_text(errors="replace")
+    ]  # fmt: skip
+    assert not found
+
+
+def test_the_example_workflow_names_only_deployments_that_exist() -> None:
+    deployed = yaml.safe_load((REPOSITORY / "deployments/prefect.yaml").read_text())["deployments"]
+    names = {d["name"] for d in deployed} | {f"{d.get('flow_name', '')}/{d['name']}" for d in deployed}
+    workflow = yaml.safe_load((REPOSITORY / "studies/brain-volumetry/workflow.yaml").read_text())
+    asked = {
+        c["callback_arguments"]["deployment"]
+        for s in workflow["states"] for c in s["callbacks"] if c["function"] == "prefect_flow"
+    }  # fmt: skip
+    entrypoints = {d["entrypoint"].split(":")[1].replace("_", "-") + "/" + d["name"] for d in deployed}
+    assert asked <= names | entrypoints

