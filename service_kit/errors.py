@@ -36,43 +36,43 @@ class ServiceError(Exception):
         self.detail = detail
 
 
-class InvalidInput(ServiceError):  # noqa: N818 - the kinds read as sentences: raise NotFound(...)
+class InvalidInput(ServiceError):
     """The request is wrong; repeating it will not help."""
 
     title = "The request is not valid"
 
 
-class Unauthenticated(ServiceError):  # noqa: N818
+class Unauthenticated(ServiceError):
     """Nobody is logged in, or the token is not known."""
 
     title = "Log in first"
 
 
-class Forbidden(ServiceError):  # noqa: N818
+class Forbidden(ServiceError):
     """Somebody is logged in, but may not do this."""
 
     title = "Not allowed"
 
 
-class NotFound(ServiceError):  # noqa: N818
+class NotFound(ServiceError):
     """There is no such thing, or the caller may not know of it."""
 
     title = "Not found"
 
 
-class Conflict(ServiceError):  # noqa: N818
+class Conflict(ServiceError):
     """The thing is in another state than the request takes for granted."""
 
     title = "Conflict"
 
 
-class TooManyRequests(ServiceError):  # noqa: N818
+class TooManyRequests(ServiceError):
     """The caller asks too often; the same request may succeed later."""
 
     title = "Too many requests"
 
 
-class Unavailable(ServiceError):  # noqa: N818
+class Unavailable(ServiceError):
     """A part this service needs does not answer; the same request may succeed later."""
 
     title = "Not available at the moment"
