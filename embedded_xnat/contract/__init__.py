@@ -1,0 +1,1 @@
+"""Ids and errors of the archive. Framework-free."""

@@ -1,0 +1,111 @@
+"""Errors of the archive. Framework-free.
+
+::
+
+    ServiceError
+    ├── NotFound
+    │   ├── NoSuchObject          no object at this address, or none the caller may see
+    │   └── NoSuchFile            no file of this name in the resource
+    ├── Conflict
+    │   ├── LabelTaken            another object has this label
+    │   ├── AlreadyThere          the resource, or the share, exists
+    │   └── SessionExists         an import would change a session and was not told how
+    ├── Forbidden
+    │   └── NotAllowed            the role in the project does not allow it
+    ├── Unauthenticated
+    │   └── LoginFailed           user name or password is wrong, or the login has ended
+    └── InvalidInput
+        ├── BadName               a label, id or file name cannot be used (XNAT answers 417)
+        ├── BadField              no such field, or a value of another kind
+        ├── BadRequest            the request as a whole makes no sense here
+        └── BadArchive            an uploaded tar or zip cannot be unpacked as it is
+"""
+
+from __future__ import annotations
+
+from service_kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+
+
+class NoSuchObject(NotFound):
+    """No object at this address, or none the caller may see."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no {what} here, or you may not see it.")
+        self.what = what
+
+
+class NoSuchFile(NotFound):
+    """No file of this name in the resource."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no file of this name in the resource.")
+
+
+class LabelTaken(Conflict):
+    """Another object has this label."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"The label {label} is already in use here.")
+        self.label = label
+
+
+class AlreadyThere(Conflict):
+    """The resource, or the share, exists."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} already exists.")
+        self.what = what
+
+
+class SessionExists(Conflict):
+    """An import would change a session and was not told how."""
+
+    def __init__(self) -> None:
+        super().__init__("Session already exists, retry with overwrite enabled")
+
+
+class NotAllowed(Forbidden):
+    """The role in the project does not allow it."""
+
+    def __init__(self, action: str, project_id: str | None = None) -> None:
+        where = f" in project {project_id}" if project_id else ""
+        super().__init__(f"You may not {action}{where}. Ask an owner of the project.")
+        self.action = action
+        self.project_id = project_id
+
+
+class LoginFailed(Unauthenticated):
+    """User name or password is wrong, or the login has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your login attempt failed because the username and password combination you provided was invalid."
+        )
+
+
+class BadName(InvalidInput):
+    """A label, id or file name cannot be used."""
+
+    status = 417
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"This {what} cannot be used: {reason}.")
+        self.what = what
+        self.reason = reason
+
+
+class BadField(InvalidInput):
+    """No such field, or a value of another kind."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"The field {path} {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class BadRequest(InvalidInput):
+    """The request as a whole makes no sense here."""
+
+
+class BadArchive(InvalidInput):
+    """An uploaded tar or zip cannot be unpacked as it is."""

@@ -1,0 +1,1 @@
+"""Tables, repository and migrations of the archive."""

@@ -1,0 +1,203 @@
+"""Rows of the archive's database. May import SQLModel and `service_kit.tables`.
+
+What has a column of its own is what identifies an object or links it to another; every other field of the data model
+lies in `data` (path to value) and `lists` (path to rows), so that a type can grow without a migration.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from service_kit.tables import Json, UtcDateTime, service_base, utc_now
+
+if TYPE_CHECKING:  # mypy takes no class made at run time for a base
+    from sqlmodel import SQLModel as Base
+else:
+    Base = service_base()
+
+
+class ObjectColumns(SQLModel):
+    """What every object of the data model has.
+
+    Attributes
+    ----------
+    number
+        Order of creation; never used twice.
+    data, lists
+        Fields by path, and rows by path of the list.
+    """
+
+    number: int | None = Field(default=None, primary_key=True)
+    xsi_type: str = Field(max_length=100)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  # type: ignore[call-overload]
+    lists: dict[str, list[dict[str, Any]]] = Field(default_factory=dict, sa_type=Json)  # type: ignore[call-overload]
+    inserted_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    inserted_by: str = Field(max_length=64)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class ProjectRow(ObjectColumns, Base, table=True):
+    """A project; a deleted one leaves its row, so that its id is not used again."""
+
+    __tablename__ = "project"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: str = Field(max_length=200, unique=True)
+    accessibility: str = Field(default="private", max_length=16)
+    prearchive_code: int = 4
+    is_deleted: bool = False
+
+
+class MembershipRow(Base, table=True):
+    """A person's role in a project."""
+
+    __tablename__ = "membership"
+
+    project_id: str = Field(foreign_key="project.id", primary_key=True, max_length=200)
+    username: str = Field(primary_key=True, max_length=64, index=True)
+    role: str = Field(max_length=16)
+
+
+class SubjectRow(ObjectColumns, Base, table=True):
+    """A subject of a project."""
+
+    __tablename__ = "subject"
+    __table_args__ = (UniqueConstraint("project_id", "label"), {"sqlite_autoincrement": True})
+
+    id: str = Field(max_length=64, unique=True)
+    project_id: str = Field(foreign_key="project.id", max_length=200)
+    label: str = Field(max_length=200)
+
+
+class ExperimentRow(ObjectColumns, Base, table=True):
+    """An experiment: a session, another event of a subject, or (with `session_id`) an assessor of a session."""
+
+    __tablename__ = "experiment"
+    __table_args__ = (
+        UniqueConstraint("project_id", "label"),
+        Index("ix_experiment_project_id_number", "project_id", "number"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: str = Field(max_length=64, unique=True)
+    project_id: str = Field(foreign_key="project.id", max_length=200)
+    subject_id: str | None = Field(default=None, foreign_key="subject.id", max_length=64, index=True)
+    session_id: str | None = Field(default=None, foreign_key="experiment.id", max_length=64, index=True)
+    label: str = Field(max_length=200)
+    status: str = Field(default="active", max_length=16)
+
+
+class ScanRow(ObjectColumns, Base, table=True):
+    """A scan of a session, or (by `kind`) a reconstruction."""
+
+    __tablename__ = "scan"
+    __table_args__ = (UniqueConstraint("experiment_id", "kind", "scan_id"), {"sqlite_autoincrement": True})
+
+    experiment_id: str = Field(foreign_key="experiment.id", max_length=64)
+    kind: str = Field(default="scans", max_length=20)
+    scan_id: str = Field(max_length=200)
+
+
+class ResourceRow(Base, table=True):
+    """A named set of files that belongs to an object.
+
+    Attributes
+    ----------
+    owner_kind, owner_number
+        Collection name and number of the object it belongs to.
+    folder
+        Name of its folder on disk, below the owner's.
+    """
+
+    __tablename__ = "resource"
+    __table_args__ = (
+        UniqueConstraint("owner_kind", "owner_number", "label"),
+        UniqueConstraint("owner_kind", "owner_number", "folder"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    owner_kind: str = Field(max_length=20)
+    owner_number: int
+    label: str = Field(max_length=200)
+    folder: str = Field(max_length=210)
+    format: str | None = Field(default=None, max_length=200)
+    content: str | None = Field(default=None, max_length=200)
+    description: str | None = Field(default=None)
+    tags: str | None = Field(default=None)
+    inserted_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    inserted_by: str = Field(max_length=64)
+
+
+class FileRow(Base, table=True):
+    """A file whose bytes are durable at ``path`` in the folder of its resource."""
+
+    __tablename__ = "file"
+    __table_args__ = (UniqueConstraint("resource_number", "path"),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    resource_number: int = Field(foreign_key="resource.number")
+    path: str = Field(max_length=1000)
+    size: int = Field(sa_type=BigInteger)
+    md5: str = Field(max_length=32)
+    format: str | None = Field(default=None, max_length=200)
+    content: str | None = Field(default=None, max_length=200)
+    tags: str | None = Field(default=None)
+    inserted_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    inserted_by: str = Field(max_length=64)
+
+
+class ShareRow(Base, table=True):
+    """A subject or experiment that shows in another project too."""
+
+    __tablename__ = "share"
+    __table_args__ = (UniqueConstraint("owner_kind", "owner_id", "project_id"),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    owner_kind: str = Field(max_length=20)
+    owner_id: str = Field(max_length=64)
+    project_id: str = Field(foreign_key="project.id", max_length=200, index=True)
+    label: str = Field(max_length=200)
+
+
+class LoginRow(Base, table=True):
+    """A login by the digest of its JSESSIONID; survives a restart."""
+
+    __tablename__ = "login"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    username: str = Field(max_length=64)
+    last_used_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
+
+
+class AliasTokenRow(Base, table=True):
+    """An alias token: a name and a secret to use instead of user and password, for some days."""
+
+    __tablename__ = "alias_token"
+
+    alias: str = Field(primary_key=True, max_length=36)
+    secret_sha256: str = Field(max_length=64)
+    username: str = Field(max_length=64, index=True)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CounterRow(Base, table=True):
+    """The last accession number given out, by kind."""
+
+    __tablename__ = "counter"
+
+    name: str = Field(primary_key=True, max_length=20)
+    value: int = 0
+
+
+class MoveRow(Base, table=True):
+    """A rename on disk that belongs to a committed change and may still be ahead: done again at the next start."""
+
+    __tablename__ = "pending_move"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    number: int | None = Field(default=None, primary_key=True)
+    source: str = Field(max_length=2000)
+    target: str = Field(max_length=2000)

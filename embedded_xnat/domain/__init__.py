@@ -1,0 +1,1 @@
+"""The decisions of the archive: addresses, names, setters, layout, roles. Pure; knows no framework."""

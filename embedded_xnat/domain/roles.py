@@ -1,0 +1,81 @@
+"""Who may do what in a project. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProjectRole(StrEnum):
+    """A person's part in a project; the value is the group name in addresses and listings."""
+
+    OWNER = "Owners"
+    MEMBER = "Members"
+    COLLABORATOR = "Collaborators"
+
+
+class Action(StrEnum):
+    """What somebody wants to do with the objects of a project."""
+
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    MANAGE = "manage"
+
+
+class Accessibility(StrEnum):
+    """How far a project is open to people who are not in it."""
+
+    PRIVATE = "private"
+    PROTECTED = "protected"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who makes a request.
+
+    Parameters
+    ----------
+    everything
+        Whether the person's role on the site allows everything in every project.
+    """
+
+    username: str
+    everything: bool = False
+
+
+_ALLOWED: dict[ProjectRole, frozenset[Action]] = {
+    ProjectRole.OWNER: frozenset(Action),
+    ProjectRole.MEMBER: frozenset({Action.READ, Action.CREATE, Action.UPDATE}),
+    ProjectRole.COLLABORATOR: frozenset({Action.READ}),
+}
+
+
+def is_allowed(action: Action, *, visitor: Visitor, role: ProjectRole | None, accessibility: str) -> bool:
+    """Tell whether a visitor may do something in a project.
+
+    Examples
+    --------
+    >>> is_allowed(Action.DELETE, visitor=Visitor("jane"), role=ProjectRole.MEMBER, accessibility="private")
+    False
+    >>> is_allowed(Action.READ, visitor=Visitor("jane"), role=None, accessibility="public")
+    True
+    """
+    if visitor.everything:
+        return True
+    if role is not None and action in _ALLOWED[role]:
+        return True
+    return action is Action.READ and accessibility == Accessibility.PUBLIC
+
+
+def group_id(project_id: str, role: ProjectRole) -> str:
+    """Return the name of a group of users.
+
+    Examples
+    --------
+    >>> group_id("P", ProjectRole.OWNER)
+    'P_owner'
+    """
+    return f"{project_id}_{role.value.lower().removesuffix('s')}"

@@ -1,0 +1,1 @@
+"""The import service: archives of DICOM files become sessions."""

@@ -1,0 +1,1 @@
+"""Logging in: JSESSION, Basic, alias tokens."""

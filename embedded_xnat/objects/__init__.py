@@ -1,0 +1,1 @@
+"""Projects, subjects, experiments, scans, assessors, reconstructions: list, create, read, set, delete, share."""

@@ -1,0 +1,1 @@
+"""Resources and the files in them: create, list, upload, download."""

@@ -1,0 +1,36 @@
+"""The data model of this server, assembled from the tables of types. Pure."""
+
+from __future__ import annotations
+
+from embedded_xnat.schema.assessor_types import ASSESSORS, DERIVED, IMAGE_ASSESSOR
+from embedded_xnat.schema.core_types import EXPERIMENT, PROJECT, RESOURCE, SUBJECT, SUBJECT_ASSESSOR, SUPPORT
+from embedded_xnat.schema.imaging_types import IMAGE_SCAN, IMAGE_SESSION, RECONSTRUCTION, scan_types, session_types
+from embedded_xnat.schema.model import DataModel
+
+MODEL = DataModel(
+    (
+        PROJECT,
+        SUBJECT,
+        EXPERIMENT,
+        SUBJECT_ASSESSOR,
+        IMAGE_SESSION,
+        *session_types(),
+        IMAGE_SCAN,
+        *scan_types(),
+        RECONSTRUCTION,
+        DERIVED,
+        IMAGE_ASSESSOR,
+        *ASSESSORS,
+        RESOURCE,
+        *SUPPORT,
+    )
+)
+
+#: Prefix of a schema to its namespace, and the name under which it is listed.
+NAMESPACES = {
+    "xnat": "http://nrg.wustl.edu/xnat",
+    "xdat": "http://nrg.wustl.edu/xdat",
+    "proc": "http://nrg.wustl.edu/proc",
+    "icr": "http://icr.ac.uk/icr",
+}
+SCHEMA_NAMES = {"xdat": "xdat", "xnat": "xnat", "proc": "proc/genProcData", "icr": "roi"}

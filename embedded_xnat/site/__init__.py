@@ -1,0 +1,1 @@
+"""What a client asks of the site itself: build info, schemas, search elements, users, access."""

@@ -1,0 +1,1 @@
+"""Bytes on disk: durable writes, archives that come in, zips that go out."""
