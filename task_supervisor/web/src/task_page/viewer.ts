@@ -1,0 +1,330 @@
+/**
+ * The three-plane viewer: a thin, typed surface over NiiVue, which draws. Knows nothing of tasks and forms.
+ */
+
+import { DRAG_MODE, Niivue, NVImage, SLICE_TYPE } from "@niivue/niivue";
+
+import { fetchNifti, type Progress, volumeFrom, VolumeError } from "./volumes";
+import { clampVoxel, fileVoxel, rasVoxel, type Voxel } from "./voxels";
+import type { GreyRange, ValueRange } from "./windowing";
+
+export type Plane = "axial" | "coronal" | "sagittal";
+
+export interface VolumeSource {
+  readonly name: string;
+  readonly role: "image" | "mask";
+  readonly url: string;
+}
+
+/** What lies under the crosshair. Indices count from 0 in the order of the image file, as nibabel does. */
+export interface Reading {
+  readonly voxel: Voxel;
+  readonly value: number;
+  readonly mask: number | null;
+  /** Patient position in mm: right, anterior, superior positive. */
+  readonly positionMm: readonly [number, number, number];
+}
+
+export interface PlanePosition {
+  readonly plane: Plane;
+  readonly slice: number;
+  readonly count: number;
+}
+
+export type Layout = "three" | Plane;
+
+/** Left, top, width, height of each plane as a share of the canvas. */
+export type Rectangle = [number, number, number, number];
+
+const SLICE: Readonly<Record<Plane, SLICE_TYPE>> = {
+  axial: SLICE_TYPE.AXIAL,
+  coronal: SLICE_TYPE.CORONAL,
+  sagittal: SLICE_TYPE.SAGITTAL,
+};
+
+/** RAS axis along which one scrolls through a plane's slices. */
+const AXIS: Readonly<Record<Plane, number>> = { sagittal: 0, coronal: 1, axial: 2 };
+
+export const PLANES: readonly Plane[] = ["axial", "coronal", "sagittal"];
+
+const THREE: Readonly<Record<Plane, Rectangle>> = {
+  axial: [0, 0, 0.6, 1],
+  coronal: [0.6, 0, 0.4, 0.5],
+  sagittal: [0.6, 0.5, 0.4, 0.5],
+};
+
+const WHOLE: Rectangle = [0, 0, 1, 1];
+
+/** Mask colours: transparent where the mask is 0, one clear hue elsewhere. */
+const MASK_COLOURS = { R: [0, 34, 34], G: [0, 211, 211], B: [0, 238, 238], A: [0, 255, 255], I: [0, 1, 255] };
+
+/** Tell whether this browser can draw volumes at all. */
+export function hasWebGl2(): boolean {
+  return document.createElement("canvas").getContext("webgl2") !== null;
+}
+
+export class Viewer {
+  readonly presetRange: { values: ValueRange | null } = { values: null };
+  private readonly niivue: Niivue;
+  private readonly listeners: (() => void)[] = [];
+  private layout: Layout = "three";
+  private maskShown = true;
+  private maskOpacity = 0.4;
+  private bytes = 0;
+
+  private constructor(niivue: Niivue) {
+    this.niivue = niivue;
+  }
+
+  /** Open a viewer on a canvas. */
+  static async open(canvas: HTMLCanvasElement): Promise<Viewer> {
+    const niivue = new Niivue({
+      backColor: [0.04, 0.045, 0.055, 1],
+      crosshairColor: [0.98, 0.8, 0.2, 0.75],
+      crosshairWidth: 1,
+      crosshairGap: 6,
+      fontColor: [0.75, 0.78, 0.82, 1],
+      fontMinPx: 12,
+      dragAndDropEnabled: false,
+      isRadiologicalConvention: true,
+      isSliceMM: false,
+      isColorbar: false,
+      isOrientCube: false,
+      logLevel: "error",
+      loadingText: "",
+      clipPlaneHotKey: "",
+      cycleClipPlaneHotKey: "",
+      viewModeHotKey: "",
+      mouseEventConfig: {
+        leftButton: { primary: DRAG_MODE.crosshair, withShift: DRAG_MODE.pan, withCtrl: DRAG_MODE.windowing },
+        rightButton: DRAG_MODE.windowing,
+        centerButton: DRAG_MODE.pan,
+      },
+    });
+    const viewer = new Viewer(niivue);
+    await niivue.attachToCanvas(canvas, false);
+    niivue.addColormap("cohortflow_mask", { ...MASK_COLOURS });
+    niivue.onLocationChange = () => viewer.changed();
+    niivue.onIntensityChange = () => viewer.changed();
+    viewer.setLayout("three");
+    return viewer;
+  }
+
+  /** Call `listener` whenever crosshair, window, overlay or layout changed. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Fetch and show the volumes; the first image is the ground on which masks lie. */
+  async load(
+    sources: readonly VolumeSource[],
+    onProgress: (source: VolumeSource, progress: Progress) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const ordered = [...sources].sort((a, b) => Number(a.role === "mask") - Number(b.role === "mask"));
+    if (ordered[0] === undefined) throw new VolumeError("This task names no image.");
+    for (const source of ordered) {
+      const buffer = await fetchNifti(source.url, (progress) => onProgress(source, progress), signal);
+      const image = await volumeFrom(buffer, source.role);
+      this.bytes += image.img?.byteLength ?? 0;
+      this.add(image, source);
+    }
+    this.setMask({ shown: this.maskShown, opacity: this.maskOpacity });
+    this.changed();
+  }
+
+  private add(image: NVImage, source: VolumeSource): void {
+    if (source.role === "mask") {
+      image.colormap = "cohortflow_mask";
+      image.cal_min = 0;
+      image.cal_max = 1;
+      image.opacity = 1;
+      image.colorbarVisible = false;
+    } else if (this.niivue.volumes.length === 0) {
+      this.presetRange.values = {
+        robust: { low: image.cal_min ?? 0, high: image.cal_max ?? 1 },
+        full: { low: image.global_min ?? 0, high: image.global_max ?? 1 },
+      };
+    } else {
+      return; // one ground image at a time; further images are listed for later use
+    }
+    this.niivue.addVolume(image);
+  }
+
+  /** Bytes of voxels held in memory. */
+  get memoryBytes(): number {
+    return this.bytes;
+  }
+
+  get hasMask(): boolean {
+    return this.niivue.volumes.length > 1;
+  }
+
+  get mask(): { shown: boolean; opacity: number; outline: boolean } {
+    return { shown: this.maskShown, opacity: this.maskOpacity, outline: this.niivue.overlayOutlineWidth > 0 };
+  }
+
+  /** Show or hide the mask, set how much of the image shines through, or draw its edge alone. */
+  setMask(change: { shown?: boolean; opacity?: number; outline?: boolean }): void {
+    this.maskShown = change.shown ?? this.maskShown;
+    this.maskOpacity = Math.max(0, Math.min(1, change.opacity ?? this.maskOpacity));
+    if (change.outline !== undefined) this.niivue.overlayOutlineWidth = change.outline ? 1 : 0;
+    this.niivue.overlayAlphaShader = this.maskShown ? this.maskOpacity : 0;
+    this.niivue.drawScene();
+    this.changed();
+  }
+
+  get greyRange(): GreyRange {
+    const ground = this.niivue.volumes[0];
+    return { low: ground?.cal_min ?? 0, high: ground?.cal_max ?? 1 };
+  }
+
+  setGreyRange(range: GreyRange): void {
+    const ground = this.niivue.volumes[0];
+    if (!ground || !(range.high > range.low)) return;
+    ground.cal_min = range.low;
+    ground.cal_max = range.high;
+    this.niivue.refreshLayers(ground, 0);
+    this.niivue.drawScene();
+    this.changed();
+  }
+
+  get currentLayout(): Layout {
+    return this.layout;
+  }
+
+  /** Show all three planes or one of them. */
+  setLayout(layout: Layout): void {
+    this.layout = layout;
+    this.niivue.setCustomLayout(
+      PLANES.filter((plane) => this.rectangle(plane) !== null).map((plane) => ({
+        sliceType: SLICE[plane],
+        position: this.rectangle(plane) as Rectangle,
+      })),
+    );
+    this.changed();
+  }
+
+  /** Where a plane is drawn, or null when it is not. */
+  rectangle(plane: Plane): Rectangle | null {
+    if (this.layout === "three") return THREE[plane];
+    return this.layout === plane ? WHOLE : null;
+  }
+
+  get isRadiological(): boolean {
+    return this.niivue.getRadiologicalConvention();
+  }
+
+  /** Patient's left on the right of the picture (radiological) or on the left. */
+  setRadiological(isRadiological: boolean): void {
+    this.niivue.setRadiologicalConvention(isRadiological);
+    this.niivue.drawScene();
+    this.changed();
+  }
+
+  /** Enlarge (above 1) or shrink about the crosshair. */
+  zoom(factor: number): void {
+    const pan = this.niivue.scene.pan2Dxyzmm;
+    const before = pan[3] ?? 1;
+    const after = Math.max(0.5, Math.min(12, before * factor));
+    const centre = this.niivue.frac2mm(this.niivue.scene.crosshairPos);
+    for (let axis = 0; axis < 3; axis += 1) {
+      pan[axis] = (pan[axis] ?? 0) + (before - after) * (centre[axis] ?? 0);
+    }
+    pan[3] = after;
+    this.niivue.drawScene();
+  }
+
+  /** Whole image in view, automatic window. */
+  reset(): void {
+    this.niivue.setPan2Dxyzmm([0, 0, 0, 1]);
+    if (this.presetRange.values) this.setGreyRange(this.presetRange.values.robust);
+  }
+
+  /** Move the crosshair through the slices of a plane. */
+  scroll(plane: Plane, slices: number): void {
+    if (this.niivue.volumes.length === 0) return;
+    const step: [number, number, number] = [0, 0, 0];
+    step[AXIS[plane]] = slices;
+    this.niivue.moveCrosshairInVox(...step);
+  }
+
+  /** Which slice of a plane is shown, counted from 1 towards right, front or head. */
+  position(plane: Plane): PlanePosition | null {
+    const ground = this.niivue.volumes[0];
+    if (!ground) return null;
+    const axis = AXIS[plane];
+    const count = ground.dimsRAS?.[axis + 1] ?? 1;
+    return { plane, slice: (this.crosshairRas(ground)[axis] ?? 0) + 1, count };
+  }
+
+  crosshairVoxel(): Voxel {
+    const ground = this.ground();
+    return fileVoxel(this.crosshairRas(ground), permutation(ground), size(ground));
+  }
+
+  setCrosshairVoxel(voxel: Voxel): void {
+    const ground = this.ground();
+    const ras = rasVoxel(clampVoxel(voxel, size(ground)), permutation(ground), size(ground));
+    this.niivue.scene.crosshairPos = this.niivue.vox2frac([...ras]);
+    this.niivue.drawScene();
+    this.changed();
+  }
+
+  /** Read what lies under the crosshair: the file's value, slope and intercept applied. */
+  reading(): Reading {
+    const ground = this.ground();
+    const ras = this.crosshairRas(ground);
+    const mm = this.niivue.frac2mm(this.niivue.scene.crosshairPos, 0, true);
+    const at: [number, number, number] = [mm[0] ?? 0, mm[1] ?? 0, mm[2] ?? 0];
+    const overlay = this.niivue.volumes[1];
+    return {
+      voxel: fileVoxel(ras, permutation(ground), size(ground)),
+      value: ground.getValue(...ras),
+      mask: overlay ? valueAt(overlay, at) : null,
+      positionMm: at,
+    };
+  }
+
+  private ground(): NVImage {
+    const ground = this.niivue.volumes[0];
+    if (!ground) throw new VolumeError("No image is loaded yet.");
+    return ground;
+  }
+
+  private crosshairRas(ground: NVImage): Voxel {
+    const position = this.niivue.scene.crosshairPos;
+    const count = ground.dimsRAS ?? [3, 1, 1, 1];
+    const index = (axis: number): number => {
+      const along = count[axis + 1] ?? 1;
+      return Math.max(0, Math.min(along - 1, Math.round((position[axis] ?? 0) * along - 0.5)));
+    };
+    return [index(0), index(1), index(2)];
+  }
+
+  /** Give the graphics memory back. */
+  close(): void {
+    this.niivue.cleanup();
+    this.niivue.gl.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+}
+
+function permutation(image: NVImage): readonly number[] {
+  return image.permRAS ?? [1, 2, 3];
+}
+
+function size(image: NVImage): Voxel {
+  const dims = image.hdr?.dims ?? [3, 1, 1, 1];
+  return [dims[1] ?? 1, dims[2] ?? 1, dims[3] ?? 1];
+}
+
+function valueAt(image: NVImage, mm: [number, number, number]): number | null {
+  const count = image.dimsRAS ?? [3, 1, 1, 1];
+  const voxel = image.mm2vox(mm);
+  const isInside = [0, 1, 2].every((axis) => (voxel[axis] ?? -1) >= 0 && (voxel[axis] ?? 0) < (count[axis + 1] ?? 1));
+  return isInside ? image.getValue(voxel[0] ?? 0, voxel[1] ?? 0, voxel[2] ?? 0) : null;
+}
