@@ -1,0 +1,1 @@
+"""What others may rely on: ids, states, payloads and errors. Pydantic only, no I/O."""

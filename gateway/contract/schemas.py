@@ -1,0 +1,99 @@
+"""Payloads of the REST interface. Pydantic only."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.contract.states import ArrivalState, InstanceStatus, Outcome
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ArrivalRecord(_Payload):
+    """One DICOM study as it came in from one sender.
+
+    ``study_instance_uid`` is None for objects whose header cannot be read; ``calling_ae`` is empty for objects that
+    were recovered after a crash and whose sender has not come back. ``study`` is the research study.
+    """
+
+    id: int
+    state: ArrivalState
+    study_instance_uid: str | None
+    calling_ae: str
+    called_ae: str
+    peer_ip: str | None
+    opened_at: datetime
+    last_instance_at: datetime
+    completed_at: datetime | None
+    settled_at: datetime | None
+    complete_expected_at: datetime | None = Field(description="When it counts as complete if nothing more comes.")
+    instance_count: int
+    quarantined_count: int
+    duplicate_count: int
+    size_bytes: int
+    reason: str | None
+    study: str | None
+    session_label: str | None
+    session_url: str | None
+    attempt: int
+    flow_run_id: str | None
+    next_step: str = Field(description="What happens next, as a sentence.")
+
+
+class InstanceRecord(_Payload):
+    """One received instance. The digest is that of the whole Part 10 file in the spool."""
+
+    id: int
+    sop_instance_uid: str
+    sha256: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    study_instance_uid: str | None
+    series_instance_uid: str | None
+    size_bytes: int
+    received_at: datetime
+    copies: int = Field(description="How often the same bytes came in.")
+    status: InstanceStatus
+    reason: str | None
+    filename: str
+
+
+class RejectedInstance(_Payload):
+    """An instance that cannot go on, with the reason a coordinator reads."""
+
+    sop_instance_uid: str | None = None
+    sha256: str
+    reason: str = Field(min_length=1)
+
+
+class Settlement(_Payload):
+    """What the processing of an arrival came to.
+
+    Parameters
+    ----------
+    rejected
+        Instances that stay in the quarantine although the arrival was accepted, or that explain why it was not.
+    """
+
+    outcome: Outcome
+    reason: str | None = None
+    session_label: str | None = None
+    study: str | None = None
+    session_url: str | None = None
+    rejected: tuple[RejectedInstance, ...] = ()
+
+
+class ReasonCount(_Payload):
+    """One reason, and for how many instances of an arrival it stands."""
+
+    reason: str
+    count: int
+
+
+class QuarantineEntry(_Payload):
+    """An arrival that holds something back: as a whole, or some of its instances."""
+
+    arrival: ArrivalRecord
+    reasons: tuple[ReasonCount, ...]

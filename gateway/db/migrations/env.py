@@ -1,0 +1,4 @@
+from gateway.db.tables import METADATA
+from service_kit.migrations import run_env
+
+run_env(METADATA)

@@ -1,0 +1,1 @@
+"""The decisions of the gateway: pure functions over frozen values. Standard library and contract only."""

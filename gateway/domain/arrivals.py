@@ -1,0 +1,159 @@
+"""When an arrival is complete, which moves it may make, and what a person is told. Pure functions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gateway.contract.states import ArrivalState, Outcome
+
+#: How often an arrival is given to processing before a person has to look.
+MAX_ATTEMPTS = 5
+
+#: Waiting time before the next attempt, by the number of attempts that failed. A killed worker costs nothing.
+RETRY_AFTER_S: Mapping[int, float] = {1: 0.0, 2: 5.0, 3: 30.0, 4: 120.0}
+
+#: Which state may follow which. Everything else is refused.
+MOVES: Mapping[ArrivalState, frozenset[ArrivalState]] = {
+    ArrivalState.receiving: frozenset({ArrivalState.complete, ArrivalState.quarantined}),
+    ArrivalState.complete: frozenset({ArrivalState.accepted, ArrivalState.quarantined}),
+    ArrivalState.quarantined: frozenset({ArrivalState.complete}),
+    ArrivalState.accepted: frozenset(),
+}
+
+
+def may_move(state: ArrivalState, to: ArrivalState) -> bool:
+    """Tell whether an arrival may go from one state to another.
+
+    Examples
+    --------
+    >>> may_move(ArrivalState.complete, ArrivalState.accepted), may_move(ArrivalState.accepted, ArrivalState.complete)
+    (True, False)
+    """
+    return to in MOVES[state]
+
+
+def complete_at(last_instance_at: datetime, *, quiet_period_s: float) -> datetime:
+    """Return when an arrival counts as complete if nothing more comes in."""
+    return last_instance_at + timedelta(seconds=quiet_period_s)
+
+
+def state_after_quiet(*, instance_count: int, unreadable_count: int) -> ArrivalState:
+    """Return the state of an arrival in which nothing moves any more.
+
+    Examples
+    --------
+    >>> state_after_quiet(instance_count=3, unreadable_count=3).value
+    'quarantined'
+    """
+    nothing_readable = instance_count == unreadable_count
+    return ArrivalState.quarantined if nothing_readable else ArrivalState.complete
+
+
+def unreadable_reason(count: int) -> str:
+    """Return why an arrival without a readable object goes no further."""
+    objects = "The one object" if count == 1 else f"None of the {count} objects"
+    verb = "cannot" if count == 1 else "can"
+    return f"{objects} that came in {verb} be read as DICOM. Ask the sender to check the files and send them again."
+
+
+class Settling(StrEnum):
+    """What an answer of the processing does to an arrival."""
+
+    moves = "moves"
+    repeats = "repeats"
+    comes_late = "comes_late"
+    comes_early = "comes_early"
+
+
+def settling(state: ArrivalState, outcome: Outcome) -> Settling:
+    """Decide what an answer does in a state: the same answer twice is no error, another one comes late.
+
+    Examples
+    --------
+    >>> settling(ArrivalState.accepted, Outcome.accepted).value
+    'repeats'
+    """
+    if state is ArrivalState.receiving:
+        return Settling.comes_early
+    if state is ArrivalState.complete:
+        return Settling.moves
+    return Settling.repeats if state.value == outcome.value else Settling.comes_late
+
+
+@dataclass(frozen=True)
+class Reorder:
+    """Order the processing again, after a while."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Stop trying; a person reads the reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The processing is under way."""
+
+
+def after_flow_run(state_type: str | None, *, failures: int) -> Reorder | GiveUp | Leave:
+    """Decide what to do about an unsettled arrival, given the state of its flow run.
+
+    Parameters
+    ----------
+    state_type
+        Prefect's state type, None when the flow server does not know the run.
+    failures
+        How many earlier attempts ended without an answer.
+
+    Examples
+    --------
+    >>> after_flow_run("RUNNING", failures=0)
+    Leave()
+    >>> after_flow_run("CRASHED", failures=0)
+    Reorder(delay_s=0.0)
+    """
+    if state_type == "CANCELLED":
+        return GiveUp("Somebody cancelled its processing. Try again when it should go on.")
+    if state_type is not None and state_type not in {"COMPLETED", "FAILED", "CRASHED"}:
+        return Leave()
+    failed = failures + 1
+    if failed >= MAX_ATTEMPTS:
+        return GiveUp(
+            f"It could not be processed: {failed} attempts ended without an answer. "
+            "Look at the last flow run for the cause, then try again."
+        )
+    return Reorder(RETRY_AFTER_S[failed])
+
+
+def next_step(
+    state: ArrivalState, *, attempt: int, ordered: bool, recovered_sender: bool = False, quarantined_count: int = 0
+) -> str:
+    """Return the sentence that tells a person what happens next.
+
+    Parameters
+    ----------
+    ordered
+        Whether a flow run exists for the current attempt.
+    recovered_sender
+        Whether the sender is unknown because the object was recovered after a crash.
+    """
+    match state:
+        case ArrivalState.receiving if recovered_sender:
+            return "Recovered after a restart; waits for its sender, then counts as complete."
+        case ArrivalState.receiving:
+            return "Waits for more objects, then counts as complete."
+        case ArrivalState.complete if not ordered:
+            return "Complete; its processing is ordered and starts as soon as a worker is free."
+        case ArrivalState.complete:
+            again = f" (attempt {attempt})" if attempt > 1 else ""
+            return f"Being checked, routed to its study and archived{again}."
+        case ArrivalState.quarantined:
+            return "Waits for a person: read the reason, mend the cause, then try again."
+        case ArrivalState.accepted:
+            held = f"; {quarantined_count} of its objects stay in the quarantine" if quarantined_count else ""
+            return f"Archived as a session{held}."
