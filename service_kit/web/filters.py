@@ -20,14 +20,34 @@ def iso(moment: datetime) -> str:
 
 
 def minute(moment: datetime) -> str:
-    """Return the moment to the minute, in UTC; scripts show it in the reader's own zone.
+    """Return the moment to the minute, in UTC; scripts show it in the reader's own zone, at the same width.
 
     Examples
     --------
     >>> minute(datetime(2026, 3, 1, 9, 5, tzinfo=UTC))
-    '2026-03-01 09:05 UTC'
+    '2026-03-01 09:05'
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago a moment was, in words; `times.ts` says the same and keeps it true.
+
+    Examples
+    --------
+    >>> noon = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    >>> ago(datetime(2026, 3, 1, 11, 54, tzinfo=UTC), now=noon), ago(noon, now=noon)
+    ('6 min ago', 'just now')
+    """
+    seconds = max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds())
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h ago"
+    days = int(seconds // 86400)
+    return "yesterday" if days == 1 else f"{days} days ago"
 
 
 def size(count_bytes: float) -> str:
@@ -94,6 +114,7 @@ def tone(state: str) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "iso": iso,
     "minute": minute,
+    "ago": ago,
     "size": size,
     "duration": duration,
     "words": words,

@@ -1,0 +1,138 @@
+// Bundles the front end of all services into service_kit/web/static/dist.
+//
+//   node build.mjs [--watch] [--out DIR] [--root DIR]
+//
+// Entries are the files directly in `web/src` of every top-level package (`task_supervisor/web/src/task_page.ts`);
+// folders beside them hold the modules that entries import. Names carry a hash of the content, and `manifest.json`
+// maps `task_page.js` to the built name. The new bundle replaces the old one at the end, so that a failed build
+// leaves the last good one in place.
+
+import { build, context } from "esbuild";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const FRONTEND = path.dirname(fileURLToPath(import.meta.url));
+const ENTRY = /^(?!_)(?!.*\.(d|test)\.).+\.(ts|js|css)$/;
+
+function option(name, fallback) {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? fallback : path.resolve(process.argv[at + 1]);
+}
+
+const ROOT = option("--root", path.resolve(FRONTEND, "../../.."));
+const OUT = option("--out", path.resolve(FRONTEND, "../static/dist"));
+const IS_WATCHING = process.argv.includes("--watch");
+
+async function namesIn(folder) {
+  try {
+    return (await readdir(folder, { withFileTypes: true })).sort((a, b) => a.name.localeCompare(b.name));
+  } catch (error) {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+    throw error;
+  }
+}
+
+/** Find the entries of every package; two of one name would overwrite each other and are refused. */
+async function findEntries() {
+  const entries = new Map();
+  for (const folder of await namesIn(ROOT)) {
+    if (!folder.isDirectory() || folder.name.startsWith(".")) continue;
+    const source = path.join(ROOT, folder.name, "web", "src");
+    for (const file of await namesIn(source)) {
+      if (!file.isFile() || !ENTRY.test(file.name)) continue;
+      const name = manifestName(file.name);
+      if (entries.has(name)) {
+        throw new Error(`two entries are called ${name}: ${entries.get(name)} and ${path.join(source, file.name)}`);
+      }
+      entries.set(name, path.join(source, file.name));
+    }
+  }
+  return [...entries.values()];
+}
+
+function manifestName(file) {
+  return file.replace(/\.ts$/, ".js");
+}
+
+/** Map source names to built names: entries, the styles that they import, and fonts and pictures. */
+function manifestOf(metafile) {
+  const manifest = {};
+  const add = (name, output) => {
+    if (name in manifest) throw new Error(`two built files are called ${name}`);
+    manifest[name] = path.basename(output);
+  };
+  for (const [output, facts] of Object.entries(metafile.outputs)) {
+    if (output.endsWith(".map") || output.endsWith(".txt")) continue;
+    const inputs = Object.keys(facts.inputs);
+    if (facts.entryPoint) {
+      add(manifestName(path.basename(facts.entryPoint)), output);
+      if (facts.cssBundle) add(path.basename(facts.entryPoint).replace(/\.(ts|js)$/, ".css"), facts.cssBundle);
+    } else if (inputs.length === 1 && /\.(woff2|png|svg|jpg)$/.test(inputs[0])) {
+      add(path.basename(inputs[0]), output);
+    }
+  }
+  return Object.fromEntries(Object.entries(manifest).sort());
+}
+
+/** Write the result beside the old bundle, then put it in its place. */
+async function install(result) {
+  const fresh = `${OUT}.new`;
+  const old = `${OUT}.old`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { recursive: true });
+  for (const file of result.outputFiles) {
+    await writeFile(path.join(fresh, path.basename(file.path)), file.contents);
+  }
+  const manifest = manifestOf(result.metafile);
+  await writeFile(path.join(fresh, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+  await rm(old, { recursive: true, force: true });
+  if (await stat(OUT).catch(() => null)) await rename(OUT, old);
+  await rename(fresh, OUT);
+  await rm(old, { recursive: true, force: true });
+  return manifest;
+}
+
+function report(result, manifest) {
+  const gzipped = new Map(result.outputFiles.map((file) => [path.basename(file.path), gzipSync(file.contents).length]));
+  for (const [name, built] of Object.entries(manifest)) {
+    if (gzipped.has(built)) console.log(`${name.padEnd(36)} ${(gzipped.get(built) / 1024).toFixed(1).padStart(8)} KiB gzipped`);
+  }
+}
+
+const options = {
+  entryPoints: await findEntries(),
+  outdir: OUT,
+  absWorkingDir: ROOT,
+  nodePaths: [path.join(FRONTEND, "node_modules")],
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: ["es2022"],
+  minify: !IS_WATCHING,
+  sourcemap: IS_WATCHING ? "inline" : false,
+  legalComments: "linked",
+  entryNames: "[name]-[hash]",
+  chunkNames: "chunk-[hash]",
+  assetNames: "[name]-[hash]",
+  loader: { ".woff2": "file", ".png": "file", ".svg": "file", ".jpg": "file" },
+  logLevel: "warning",
+  metafile: true,
+  write: false,
+};
+
+if (IS_WATCHING) {
+  const installer = {
+    name: "install",
+    setup(builder) {
+      builder.onEnd(async (result) => {
+        if (result.errors.length === 0) console.log("built", Object.keys(await install(result)).join(" "));
+      });
+    },
+  };
+  await (await context({ ...options, plugins: [installer] })).watch();
+} else {
+  const result = await build(options);
+  report(result, await install(result));
+}
