@@ -21,8 +21,6 @@
         └── BadArchive            an uploaded tar or zip cannot be unpacked as it is
 """
 
-from __future__ import annotations
-
 from service_kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 
 

@@ -18,6 +18,25 @@ else:
     Base = service_base()
 
 
+__all__ = [
+    "AliasTokenRow",
+    "Base",
+    "CounterRow",
+    "ExperimentRow",
+    "FileRow",
+    "LoginRow",
+    "MembershipRow",
+    "MoveRow",
+    "ObjectColumns",
+    "PrearchiveRow",
+    "ProjectRow",
+    "ResourceRow",
+    "ScanRow",
+    "ShareRow",
+    "SubjectRow",
+]
+
+
 class ObjectColumns(SQLModel):
     """What every object of the data model has.
 
@@ -31,8 +50,8 @@ class ObjectColumns(SQLModel):
 
     number: int | None = Field(default=None, primary_key=True)
     xsi_type: str = Field(max_length=100)
-    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)  # type: ignore[call-overload]
-    lists: dict[str, list[dict[str, Any]]] = Field(default_factory=dict, sa_type=Json)  # type: ignore[call-overload]
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    lists: dict[str, list[dict[str, Any]]] = Field(default_factory=dict, sa_type=Json)
     inserted_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     inserted_by: str = Field(max_length=64)
     modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
@@ -42,7 +61,7 @@ class ProjectRow(ObjectColumns, Base, table=True):
     """A project; a deleted one leaves its row, so that its id is not used again."""
 
     __tablename__ = "project"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: str = Field(max_length=200, unique=True)
     accessibility: str = Field(default="private", max_length=16)
@@ -193,11 +212,38 @@ class CounterRow(Base, table=True):
 
 
 class MoveRow(Base, table=True):
-    """A rename on disk that belongs to a committed change and may still be ahead: done again at the next start."""
+    """A rename on disk that belongs to a committed change and may still be ahead: done again at the next start.
+
+    An empty `target` means that the source is to be removed.
+    """
 
     __tablename__ = "pending_move"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
 
     number: int | None = Field(default=None, primary_key=True)
     source: str = Field(max_length=2000)
     target: str = Field(max_length=2000)
+
+
+class PrearchiveRow(Base, table=True):
+    """A session that was received and waits for being archived; its files lie in a folder of its own.
+
+    Attributes
+    ----------
+    stamp
+        When it came in, as ``yyyymmdd_hhmmssSSS``: a part of its address.
+    """
+
+    __tablename__ = "prearchive_session"
+    __table_args__ = (UniqueConstraint("project_id", "stamp", "folder"),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    project_id: str = Field(max_length=200)
+    stamp: str = Field(max_length=32)
+    folder: str = Field(max_length=200)
+    subject_label: str = Field(max_length=200)
+    session_label: str = Field(max_length=200)
+    status: str = Field(default="READY", max_length=32)
+    scan_date: str = Field(default="", max_length=10)
+    scan_time: str = Field(default="", max_length=16)
+    uploaded_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    uploaded_by: str = Field(max_length=64)

@@ -4,8 +4,6 @@
 several ways (an experiment below its project, its subject, or the site); the steps say which.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Where an object's files lie below the data folder: XNAT's own layout (contracts/xnat.md, section 5). Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 

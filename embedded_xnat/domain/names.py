@@ -3,8 +3,6 @@
 Nothing is cleaned up silently: a name that cannot be used is refused, so that what a client wrote is what it reads.
 """
 
-from __future__ import annotations
-
 import re
 
 from embedded_xnat.contract.errors import BadName

@@ -1,7 +1,5 @@
 """Who may do what in a project. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Which scans a selector such as ``1,3``, ``ALL`` or ``T1*`` names. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

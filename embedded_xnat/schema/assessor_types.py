@@ -1,7 +1,5 @@
 """Types of assessors: what is derived from a session, by a program or a person. Pure data."""
 
-from __future__ import annotations
-
 from embedded_xnat.schema.core_types import ADDITIONAL_PARAMETERS
 from embedded_xnat.schema.model import Contains, Field, Kind, XsiType
 

@@ -1,7 +1,5 @@
 """Types of the objects every site has: project, subject, experiment, resource and what hangs on them. Pure data."""
 
-from __future__ import annotations
-
 from embedded_xnat.schema.model import Contains, Field, Kind, Rows, SubObject, XsiType
 
 CUSTOM_FIELDS = Rows("fields/field", key="name", value="field")

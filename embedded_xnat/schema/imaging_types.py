@@ -1,7 +1,5 @@
 """Types of imaging sessions and scans, one pair a modality, from one table. Pure data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from embedded_xnat.schema.core_types import ADDITIONAL_PARAMETERS

@@ -4,15 +4,10 @@ A type is a name, a base and a tuple of parts. The XSD, the item form, the colum
 PUT may set are all read from the same parts, so a field added here works everywhere at once.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Kind(StrEnum):
@@ -88,7 +83,7 @@ class Rows:
     path: str
     key: str | None = None
     value: str | None = None
-    members: tuple[Field | Rows, ...] = ()
+    members: tuple["Field | Rows", ...] = ()
     row_type: str | None = None
 
     @property

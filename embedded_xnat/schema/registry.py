@@ -1,7 +1,5 @@
 """The data model of this server, assembled from the tables of types. Pure."""
 
-from __future__ import annotations
-
 from embedded_xnat.schema.assessor_types import ASSESSORS, DERIVED, IMAGE_ASSESSOR
 from embedded_xnat.schema.core_types import EXPERIMENT, PROJECT, RESOURCE, SUBJECT, SUBJECT_ASSESSOR, SUPPORT
 from embedded_xnat.schema.imaging_types import IMAGE_SCAN, IMAGE_SESSION, RECONSTRUCTION, scan_types, session_types

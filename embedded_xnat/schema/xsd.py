@@ -4,9 +4,6 @@ The form is that of contracts/xnat.md, section 9: prefix ``xs:``, the root in on
 ``xdat:element displayIdentifiers`` says what addresses an object.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from functools import cache
 from xml.sax.saxutils import escape, quoteattr
 
@@ -142,7 +139,7 @@ def _simple_content(kind: Kind, attributes: str) -> str:
 
 
 def _annotation(display_identifier: str | None = None, *, doc: str | None = None, abstract: bool = False) -> str:
-    facts: Mapping[str, str | None] = {
+    facts = {
         "displayIdentifiers": display_identifier,
         "abstract": "true" if abstract else None,
     }

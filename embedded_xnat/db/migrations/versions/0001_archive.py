@@ -41,7 +41,22 @@ def upgrade() -> None:
         sa.Column("source", sa.String(2000), nullable=False),
         sa.Column("target", sa.String(2000), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_pending_move"),
-        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "prearchive_session",
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("project_id", sa.String(200), nullable=False),
+        sa.Column("stamp", sa.String(32), nullable=False),
+        sa.Column("folder", sa.String(200), nullable=False),
+        sa.Column("subject_label", sa.String(200), nullable=False),
+        sa.Column("session_label", sa.String(200), nullable=False),
+        sa.Column("status", sa.String(32), nullable=False),
+        sa.Column("scan_date", sa.String(10), nullable=False),
+        sa.Column("scan_time", sa.String(16), nullable=False),
+        sa.Column("uploaded_at", UtcDateTime, nullable=False),
+        sa.Column("uploaded_by", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_prearchive_session"),
+        sa.UniqueConstraint("project_id", "stamp", "folder", name="uq_prearchive_session_project_id_stamp_folder"),
     )
     op.create_table(
         "project",

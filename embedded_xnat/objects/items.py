@@ -1,0 +1,104 @@
+"""Reads an object in item form, with the children that clients look at. May import SQLModel."""
+
+from typing import Any
+
+from sqlmodel import Session
+
+from embedded_xnat.contract.errors import NoSuchObject
+from embedded_xnat.db import repository
+from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
+from embedded_xnat.db.tables import ExperimentRow, ObjectColumns, ProjectRow, ScanRow, SubjectRow
+from embedded_xnat.domain.addresses import ObjectKind
+from embedded_xnat.domain.items import Item, ItemSource, build_item
+from embedded_xnat.domain.selectors import scan_order
+from embedded_xnat.objects.locate import Located
+
+
+def item_of(session: Session, found: Located) -> Item:
+    """Return the item of the innermost object (not of a resource)."""
+    if found.scan is not None and found.experiment is not None:
+        return _scan_item(session, found.scan, found.experiment)
+    if found.assessor is not None:
+        return _experiment_item(session, found.assessor)
+    if found.experiment is not None:
+        return _experiment_item(session, found.experiment)
+    if found.subject is not None:
+        return _subject_item(session, found.subject)
+    if found.project is not None:
+        return _project_item(session, found.project)
+    raise NoSuchObject("object")
+
+
+def _source(row: ObjectColumns, identity: dict[str, Any], children: dict[str, list[Item]]) -> ItemSource:
+    return ItemSource(
+        row.xsi_type, identity, row.data, row.lists, row.inserted_at, {k: v for k, v in children.items() if v}
+    )
+
+
+def _project_item(session: Session, row: ProjectRow) -> Item:
+    children = {"resources/resource": _resource_items(session, PROJECTS, row)}
+    return build_item(_source(row, {"ID": row.id}, children))
+
+
+def _subject_item(session: Session, row: SubjectRow) -> Item:
+    children = {
+        "sharing/share": _share_items(session, SUBJECTS, row.id),
+        "resources/resource": _resource_items(session, SUBJECTS, row),
+    }
+    return build_item(_source(row, {"ID": row.id, "project": row.project_id, "label": row.label}, children))
+
+
+def _experiment_item(session: Session, row: ExperimentRow) -> Item:
+    identity = {"ID": row.id, "id": row.id, "project": row.project_id, "label": row.label}
+    if row.session_id is not None:
+        identity["imageSession_ID"] = row.session_id
+    elif row.subject_id is not None:
+        identity["subject_ID"] = row.subject_id
+    scans = repository.scans_of(session, row.id) if row.session_id is None else []
+    scans.sort(key=lambda scan: scan_order(scan.scan_id))
+    children = {
+        "sharing/share": _share_items(session, EXPERIMENTS, row.id),
+        "scans/scan": [build_item(_source(scan, _scan_identity(scan, row), {})) for scan in scans],
+        "resources/resource": _resource_items(session, EXPERIMENTS, row),
+    }
+    return build_item(_source(row, identity, children))
+
+
+def _scan_identity(scan: ScanRow, experiment: ExperimentRow) -> dict[str, Any]:
+    return {
+        "ID": scan.scan_id,
+        "image_session_ID": experiment.id,
+        "xnat_imagescandata_id": scan.number,
+        "project": experiment.project_id,
+    }
+
+
+def _scan_item(session: Session, scan: ScanRow, experiment: ExperimentRow) -> Item:
+    field = "file" if scan.kind == ObjectKind.SCAN else "out/file"
+    return build_item(_source(scan, _scan_identity(scan, experiment), {field: _resource_items(session, SCANS, scan)}))
+
+
+def _share_items(session: Session, kind: str, object_id: str) -> list[Item]:
+    return [
+        build_item(ItemSource("xnat:projectParticipant", {"project": share.project_id, "label": share.label}, {}))
+        for share in repository.shares_of(session, kind, object_id)
+    ]
+
+
+def _resource_items(session: Session, kind: str, row: ProjectRow | SubjectRow | ExperimentRow | ScanRow) -> list[Item]:
+    assert row.number is not None
+    resources = repository.resources_of(session, kind, [row.number])
+    totals = repository.file_totals(session, [resource.number for resource in resources if resource.number])
+    items = []
+    for resource in resources:
+        count, size = totals.get(resource.number or 0, (0, 0))
+        fields = {
+            "xnat_abstractresource_id": resource.number,
+            "label": resource.label,
+            "file_count": count,
+            "file_size": size,
+        }
+        optional = {"format": resource.format, "content": resource.content}
+        fields.update({name: value for name, value in optional.items() if value})
+        items.append(build_item(ItemSource("xnat:resourceCatalog", fields, {})))
+    return items

@@ -1,0 +1,287 @@
+"""Resources and their files: find, make, fill, list, delete. May import SQLModel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from sqlmodel import Session
+
+from embedded_xnat.contract.errors import AlreadyThere, BadName, NoSuchFile, NoSuchObject
+from embedded_xnat.db import repository
+from embedded_xnat.db.repository import SCANS
+from embedded_xnat.db.tables import FileRow, ResourceRow
+from embedded_xnat.domain.addresses import ObjectKind
+from embedded_xnat.domain.layout import folder_name
+from embedded_xnat.domain.names import check_file_path, check_folder_name, in_address, zip_folder
+from embedded_xnat.domain.selectors import ScanName, scan_order, select_scans
+from embedded_xnat.domain.tables import Row
+from embedded_xnat.domain.values import as_text
+from embedded_xnat.objects.locate import Located
+from embedded_xnat.storage.archive import Change
+from embedded_xnat.storage.files import Stored
+from embedded_xnat.storage.zipping import Entry
+
+MANY = 50
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What an upload says about a file or resource."""
+
+    format: str | None = None
+    content: str | None = None
+    tags: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A resource with where it stands: on disk, in addresses, in zips."""
+
+    resource: ResourceRow
+    folder: PurePosixPath
+    uri: str
+    zip_folder: str
+
+
+@dataclass
+class Upload:
+    """Files that came in for one resource, durable but without their names yet."""
+
+    files: list[tuple[str, Stored]] = field(default_factory=list)
+    overwrite: bool = False
+    labels: Labels = field(default_factory=Labels)
+
+
+def owners(session: Session, found: Located, selector: str | None) -> list[Located]:
+    """Return the objects whose resources are meant: one, or the scans that a selector names."""
+    if found.scan is not None or selector is None or found.experiment is None:
+        return [found]
+    scans = {scan.number: scan for scan in repository.scans_of(session, found.experiment.id)}
+    names = [ScanName(number, scan.scan_id, scan.data.get("type")) for number, scan in scans.items() if number]
+    names.sort(key=lambda name: scan_order(name.scan_id))
+    return [
+        Located(
+            found.visitor,
+            found.address,
+            project=found.project,
+            owning_project=found.owning_project,
+            experiment=found.experiment,
+            scan=scans[name.number],
+        )
+        for name in select_scans(selector, names)
+    ]
+
+
+def shelves(session: Session, owner: Located, key: str | None = None) -> list[Shelf]:
+    """Return the resources of an object: all, or those that a key names (label, number, ``ALL``, a comma list)."""
+    kind, number = owner.owner
+    rows = repository.resources_of(session, kind, [number])
+    if key is not None and key not in {"ALL", "*"}:
+        wanted = {key, *key.split(",")}
+        rows = [row for row in rows if row.label in wanted or str(row.number) in wanted]
+    return [shelf(owner, row) for row in rows]
+
+
+def shelf(owner: Located, resource: ResourceRow) -> Shelf:
+    """Return a resource with where it stands."""
+    return Shelf(
+        resource,
+        owner.place.resource_folder(resource.folder),
+        f"{in_address(owner.canonical_uri)}/resources/{resource.number}",
+        f"{_zip_root(owner)}/resources/{resource.label}/files",
+    )
+
+
+def _zip_root(owner: Located) -> str:
+    if owner.experiment is not None:
+        root = owner.experiment.label
+        if owner.scan is not None:
+            scan = owner.scan
+            return f"{root}/{scan.kind}/{zip_folder(scan.scan_id, scan.data.get('type'))}"
+        return f"{root}/assessors/{owner.assessor.label}" if owner.assessor is not None else root
+    if owner.subject is not None:
+        return owner.subject.label
+    assert owner.project is not None
+    return owner.project.id
+
+
+def resource_rows(session: Session, found: Sequence[Shelf]) -> list[Row]:
+    """Return the table of resources; neither ID nor URI are in it, which is how clients know it for what it is."""
+    totals = repository.file_totals(session, [each.resource.number for each in found if each.resource.number])
+    rows = []
+    for each in found:
+        resource = each.resource
+        count, size = totals.get(resource.number or 0, (0, 0))
+        rows.append(
+            {
+                "xnat_abstractresource_id": str(resource.number),
+                "label": resource.label,
+                "element_name": "xnat:resourceCatalog",
+                "category": resource.owner_kind if resource.owner_kind == SCANS else "resources",
+                "cat_id": str(resource.number),
+                "cat_desc": as_text(resource.description),
+                "file_count": str(count),
+                "file_size": str(size),
+                "tags": as_text(resource.tags),
+                "content": as_text(resource.content),
+                "format": as_text(resource.format),
+            }
+        )
+    return rows
+
+
+def file_rows(session: Session, found: Sequence[Shelf]) -> list[Row]:
+    """Return the table of the files in resources."""
+    by_number = {each.resource.number: each for each in found}
+    rows = []
+    for file in repository.files_of(session, [number for number in by_number if number]):
+        each = by_number[file.resource_number]
+        rows.append(
+            {
+                "Name": file.path.rpartition("/")[2],
+                "Size": str(file.size),
+                "URI": f"{each.uri}/files/{in_address(file.path)}",
+                "collection": each.resource.label,
+                "file_tags": as_text(file.tags),
+                "file_format": as_text(file.format),
+                "file_content": as_text(file.content),
+                "cat_ID": str(file.resource_number),
+                "digest": file.md5,
+            }
+        )
+    return rows
+
+
+def zip_entries(session: Session, found: Sequence[Shelf], root: Path) -> list[Entry]:
+    """Return what goes into a zip of resources."""
+    by_number = {each.resource.number: each for each in found}
+    entries = []
+    for file in repository.files_of(session, [number for number in by_number if number]):
+        each = by_number[file.resource_number]
+        entries.append(Entry(f"{each.zip_folder}/{file.path}", root / each.folder / file.path))
+    return entries
+
+
+def find_file(session: Session, found: Sequence[Shelf], path: str) -> tuple[Shelf, FileRow]:
+    """Return a file by its path in one of the resources.
+
+    Raises
+    ------
+    NoSuchFile
+    """
+    for each in found:
+        assert each.resource.number is not None
+        file = repository.file_of(session, each.resource.number, path)
+        if file is not None:
+            return each, file
+    raise NoSuchFile
+
+
+def create_resource(change: Change, owner: Located, label: str, labels: Labels, *, exist_ok: bool = False) -> Shelf:
+    """Make a resource of an object.
+
+    Raises
+    ------
+    AlreadyThere
+        If it exists, unless that is fine.
+    BadName
+    """
+    kind, number = owner.owner
+    existing = repository.resource_of(change.session, kind, number, label)
+    if existing is not None:
+        if not exist_ok:
+            raise AlreadyThere("A resource of this label")
+        return shelf(owner, existing)
+    check_folder_name(label, what="resource label")
+    others = repository.resources_of(change.session, kind, [number])
+    taken = frozenset(row.folder for row in others) | ({"SCANS", "RESOURCES", "ASSESSORS"} if kind != SCANS else set())
+    row = ResourceRow(
+        owner_kind=kind,
+        owner_number=number,
+        label=label,
+        folder=folder_name(
+            label, labels.format, of_scan=owner.scan is not None or owner.assessor is not None, taken=taken
+        ),
+        format=labels.format,
+        content=labels.content,
+        tags=labels.tags,
+        description=labels.description,
+        inserted_by=owner.visitor.username,
+    )
+    change.session.add(row)
+    change.session.flush()
+    return shelf(owner, row)
+
+
+def store_files(change: Change, target: Shelf, upload: Upload, *, username: str) -> list[str]:
+    """Put files into a resource; return the paths that were there already and stay as they are.
+
+    Raises
+    ------
+    BadName
+        If a path cannot be used, or a file is where a folder would have to be.
+    """
+    session, number = change.session, target.resource.number
+    assert number is not None
+    existing: dict[str, FileRow]
+    if len(upload.files) > MANY:
+        existing = {row.path: row for row in repository.files_of(session, [number])}
+    else:
+        rows = (repository.file_of(session, number, path) for path, _ in upload.files)
+        existing = {row.path: row for row in rows if row is not None}
+    duplicates: list[str] = []
+    placements: list[tuple[Stored, PurePosixPath]] = []
+    added: list[FileRow] = []
+    for path, stored in upload.files:
+        check_file_path(path)
+        row = existing.get(path)
+        if row is None:
+            row = FileRow(resource_number=number, path=path, size=stored.size, md5=stored.md5, inserted_by=username)
+            placements.append((stored, target.folder / path))
+            added.append(row)
+            existing[path] = row
+        elif not upload.overwrite:
+            duplicates.append(path)
+            continue
+        else:
+            row.size, row.md5 = stored.size, stored.md5
+            change.replace(stored, target.folder / path)
+        row.format = upload.labels.format or row.format
+        row.content = upload.labels.content or row.content
+        row.tags = upload.labels.tags or row.tags
+    try:
+        change.place(placements)
+    except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
+        raise BadName("file name", "a file is where a folder would have to be, or the other way round") from error
+    session.add_all(added)
+    session.flush()
+    return duplicates
+
+
+def delete_file(change: Change, found: Sequence[Shelf], path: str) -> None:
+    """Delete a file by its path.
+
+    Raises
+    ------
+    NoSuchFile
+    """
+    each, file = find_file(change.session, found, path)
+    change.session.delete(file)
+    change.remove(each.folder / path)
+
+
+def resource_item(found: Located) -> dict[str, object]:
+    """Return the data fields of a resource's item."""
+    if found.resource is None:
+        raise NoSuchObject("resource")
+    resource = found.resource
+    fields: dict[str, object] = {"xnat_abstractresource_id": str(resource.number), "label": resource.label}
+    optional = {"format": resource.format, "content": resource.content, "description": resource.description}
+    fields.update({name: value for name, value in optional.items() if value})
+    return fields
+
+
+def scan_selector(found: Located) -> str | None:
+    """Return the selector of scans in the address, when it is not the id of one."""
+    return None if found.scan is not None else found.address.key(ObjectKind.SCAN)

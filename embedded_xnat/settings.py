@@ -1,0 +1,55 @@
+"""Settings of the embedded XNAT. May import pydantic-settings."""
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service_kit.settings import ENV_PREFIX
+
+
+class EmbeddedXnatSettings(BaseSettings):
+    """Where the archive keeps its things, and how it names them.
+
+    Every field is read from the environment variable given; there is no default for a place.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    data_dir: Path = Field(
+        validation_alias="COHORTFLOW_XNAT_DATA_DIR",
+        description="Folder of the files, in XNAT's own layout: a client may take it as XNAT_DATA.",
+    )
+    database_url: str = Field(
+        validation_alias="COHORTFLOW_XNAT_DATABASE_URL", description="Database of the archive (SQLAlchemy URL)."
+    )
+    accounts_database_url: str = Field(
+        validation_alias="COHORTFLOW_ACCOUNTS_DATABASE_URL",
+        description="Database of users and roles, shared by all services (SQLAlchemy URL).",
+    )
+    id_prefix: str = Field(
+        default="CF",
+        validation_alias="COHORTFLOW_XNAT_ID_PREFIX",
+        pattern=r"^[A-Za-z0-9_]{1,32}$",
+        description="What accession ids begin with: CF_S00001.",
+    )
+    login_idle_s: int = Field(
+        default=900,
+        ge=30,
+        le=7 * 86_400,
+        validation_alias="COHORTFLOW_XNAT_LOGIN_IDLE_S",
+        description="After how many idle seconds a login ends.",
+    )
+    max_upload_bytes: int = Field(
+        default=200 * 1024**3,
+        ge=1024,
+        validation_alias="COHORTFLOW_XNAT_MAX_UPLOAD_BYTES",
+        description="Largest body that is accepted.",
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()

@@ -1,0 +1,173 @@
+"""Durable files below one data folder. May import the standard library only.
+
+Bytes go to a temporary file, are flushed to disk, and only then get their name; the folder is flushed after that. What
+has its name is whole. Temporary files lie in the same folder tree, so that the rename is one step.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from embedded_xnat.domain.layout import INCOMING
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Bytes that are durable in a temporary file and wait for their name."""
+
+    temporary: Path
+    size: int
+    md5: str
+
+
+class Incoming:
+    """A temporary file being written; a context that removes it unless it was kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle = path.open("xb")
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes."""
+        self._handle.write(chunk)
+        self._md5.update(chunk)
+        self.size += len(chunk)
+
+    def finish(self, *, sync: bool = True) -> Stored:
+        """Flush to disk and close; ``sync`` False for bytes that are only read back at once."""
+        self._handle.flush()
+        if sync:
+            os.fsync(self._handle.fileno())
+        self._handle.close()
+        return Stored(self.path, self.size, self._md5.hexdigest())
+
+    def discard(self) -> None:
+        """Close and remove the file, if it still has its temporary name."""
+        self._handle.close()
+        self.path.unlink(missing_ok=True)
+
+
+class FileStore:
+    """All files of the archive.
+
+    Parameters
+    ----------
+    root
+        The data folder; paths given to the methods are relative to it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._incoming = root / INCOMING
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        #: Held over a change and what follows it on disk, so that two changes cannot mix there.
+        self.changing = threading.RLock()
+
+    @contextlib.contextmanager
+    def incoming(self) -> Iterator[Incoming]:
+        """Open a temporary file; it is removed at the end unless it was placed."""
+        file = Incoming(self._incoming / uuid4().hex)
+        try:
+            yield file
+        finally:
+            file.discard()
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Make a temporary folder on the same file system; removed at the end."""
+        folder = self._incoming / uuid4().hex
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def path(self, relative: str | os.PathLike[str]) -> Path:
+        """Return the absolute path of a file or folder."""
+        return self.root / relative
+
+    def place(self, stored: Stored, relative: str | os.PathLike[str]) -> None:
+        """Give durable bytes their name, replacing what had it."""
+        self.place_all([(stored, relative)])
+
+    def place_all(self, moves: list[tuple[Stored, str | os.PathLike[str]]]) -> None:
+        """Give several files their names; each folder is flushed once."""
+        folders: dict[Path, None] = {}
+        for stored, relative in moves:
+            target = self.path(relative)
+            self._make_folder(target.parent)
+            stored.temporary.rename(target)
+            folders[target.parent] = None
+        for folder in folders:
+            _sync_folder(folder)
+
+    def move(self, source: str, target: str) -> bool:
+        """Rename a file or folder, replacing a file; False when the source is not there (any more)."""
+        from_path, to_path = self.path(source), self.path(target)
+        if not from_path.exists():
+            return False
+        self._make_folder(to_path.parent)
+        if to_path.is_dir():  # left over from an object that was deleted without its files
+            to_path.rename(self._incoming / uuid4().hex)
+        from_path.rename(to_path)
+        _sync_folder(to_path.parent)
+        if from_path.parent.exists():
+            _sync_folder(from_path.parent)
+        return True
+
+    def remove(self, relative: str | os.PathLike[str]) -> None:
+        """Remove a file, and the folders above it that are empty then."""
+        path = self.path(relative)
+        path.unlink(missing_ok=True)
+        self.prune(path.parent)
+
+    def remove_tree(self, relative: str | os.PathLike[str]) -> None:
+        """Remove a folder and what is in it; nothing when it is not there."""
+        path = self.path(relative)
+        if path == self.root or self.root not in path.parents:
+            raise ValueError("only folders below the data folder can be removed")
+        shutil.rmtree(path, ignore_errors=True)
+        self.prune(path.parent)
+
+    def prune(self, folder: Path) -> None:
+        """Remove empty folders from here upwards, to the data folder."""
+        while folder != self.root and self.root in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def clear_incoming(self) -> None:
+        """Remove what an earlier process left unfinished; only at the start."""
+        for path in self._incoming.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder with its parents, each entry durable."""
+        missing: list[Path] = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,142 @@
+"""Unpacks uploaded archives safely: zip, tar, compressed tar. May import the standard library only.
+
+The body is looked at, not its name. Entries that leave the folder, links and devices are refused, and so is an
+archive that grows beyond all proportion.
+"""
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from embedded_xnat.contract.errors import BadArchive, BadName
+from embedded_xnat.domain.names import check_file_path
+
+MAX_ENTRIES = 1_000_000
+#: An archive may grow to this many times its size, or to `FREE_BYTES`, whichever is more.
+MAX_RATIO = 200
+FREE_BYTES = 4 * 1024**3
+CHUNK = 1024 * 1024
+
+_LISTING_NAMES = frozenset({"__MACOSX", ".DS_Store"})
+
+
+class Packing(StrEnum):
+    """What an uploaded body is."""
+
+    ZIP = "zip"
+    TAR = "tar"
+    OTHER = "other"
+
+
+def sniff(path: Path) -> Packing:
+    """Tell what a file is by its content."""
+    with path.open("rb") as handle:
+        head = handle.read(4)
+    if head in {b"PK\x03\x04", b"PK\x05\x06"} or zipfile.is_zipfile(path):
+        return Packing.ZIP
+    try:
+        if tarfile.is_tarfile(path):
+            return Packing.TAR
+    except (OSError, EOFError, zlib.error):
+        return Packing.OTHER
+    return Packing.OTHER
+
+
+def entries(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield name and content of each file in an archive, one after another.
+
+    Raises
+    ------
+    BadArchive
+        If it is no archive, is damaged, or has an entry that may not be unpacked.
+    """
+    packing = sniff(path)
+    budget = _Budget(path.stat().st_size)
+    try:
+        if packing is Packing.ZIP:
+            yield from _zip_entries(path, budget)
+        elif packing is Packing.TAR:
+            yield from _tar_entries(path, budget)
+        else:
+            raise BadArchive("The body is neither a zip nor a tar archive.")
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
+        raise BadArchive("The archive is damaged or uses a form that cannot be unpacked.") from error
+
+
+class _Budget:
+    """Counts what comes out of an archive."""
+
+    def __init__(self, packed_size: int) -> None:
+        self._left = max(FREE_BYTES, packed_size * MAX_RATIO)
+        self._entries = 0
+
+    def entry(self, size: int) -> None:
+        self._entries += 1
+        if self._entries > MAX_ENTRIES:
+            raise BadArchive(f"The archive has more than {MAX_ENTRIES} entries.")
+        self.take(size)
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise BadArchive("The archive unpacks to far more than its size.")
+
+
+def _zip_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            mode = info.external_attr >> 16
+            if mode and (mode & 0o170000) not in {0, 0o100000}:
+                raise BadArchive("The archive has an entry that is neither a file nor a folder.")
+            if info.flag_bits & 1:
+                raise BadArchive("The archive has an encrypted entry.")
+            budget.entry(info.file_size)
+            name = _entry_name(info.filename)
+            if name is None:
+                continue
+            with archive.open(info) as handle:
+                yield name, handle
+
+
+def _tar_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, IO[bytes]]]:
+    with tarfile.open(path, mode="r:*") as archive:
+        for member in archive:
+            if member.isdir():
+                continue
+            if not member.isfile():
+                raise BadArchive("The archive has a link or a device; only files and folders can be unpacked.")
+            budget.entry(member.size)
+            name = _entry_name(member.name)
+            handle = archive.extractfile(member) if name is not None else None
+            if name is None or handle is None:
+                continue
+            with handle:
+                yield name, handle
+
+
+def _entry_name(name: str) -> str | None:
+    """Return the path of an entry, checked; None for what file managers leave behind."""
+    cleaned = name.replace("\\", "/")
+    if cleaned.startswith("/") or ".." in PurePosixPath(cleaned).parts:
+        raise BadArchive("The archive has an entry that leads out of its folder.")
+    parts = [part for part in cleaned.split("/") if part not in {"", "."}]
+    if not parts or _LISTING_NAMES.intersection(parts):
+        return None
+    try:
+        return check_file_path("/".join(parts))
+    except BadName as error:
+        raise BadArchive("The archive has an entry whose name cannot be used.") from error
