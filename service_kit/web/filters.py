@@ -98,17 +98,20 @@ def words(name: str) -> str:
 def tone(state: str) -> str:
     """Return the colour of a state: green for ended well, blue for at work, yellow waits, red needs a person.
 
+    Known words decide, the last word of the state too; another "-ing" is at work.
+
     Examples
     --------
-    >>> tone("extraction_failed"), tone("done"), tone("never heard of")
-    ('red', 'green', 'secondary')
+    >>> tone("extraction_failed"), tone("done"), tone("releasing"), tone("never heard of")
+    ('red', 'green', 'blue', 'secondary')
     """
     text = words(state).lower()
     for name, states in _TONES.items():
         if text in states:
             return name
     last = text.rsplit(" ", maxsplit=1)[-1]
-    return next((name for name, states in _TONES.items() if last in states), "secondary")
+    known = next((name for name, states in _TONES.items() if last in states), None)
+    return known or ("blue" if last.endswith("ing") else "secondary")
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -60,4 +60,5 @@ export function installManners(): void {
   guardForms();
   copyButtons();
   backButtons();
+  document.querySelector(".cf-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
