@@ -1,0 +1,1 @@
+"""Tables of the governor and how they are read and written."""

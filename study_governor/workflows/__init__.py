@@ -1,0 +1,1 @@
+"""Workflows as a resource: import, listing, one workflow."""
