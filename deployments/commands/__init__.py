@@ -1,0 +1,1 @@
+"""What each command of ``cohortflow`` does; imported only when the command runs."""

@@ -1,0 +1,134 @@
+"""``cohortflow demo``: everything, with real scans going through it. Imports the launcher; the rest when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployments.commands.up import example_study, launcher_log
+from deployments.demo.display import Display, biomarker_table
+from deployments.demo.run import Demo, DemoOptions, write_table
+from deployments.demo.stages import Stage
+from deployments.errors import DemoUnfinished, DeploymentError, Interrupted
+from deployments.launcher.house import House
+from deployments.launcher.plan import LaunchOptions
+from deployments.launcher.welcome import welcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deployments.demo.prepare import Prepared
+    from deployments.demo.run import DemoResult
+    from deployments.launcher.home import Home
+    from deployments.launcher.ports import PortWishes
+
+QUIET_PERIOD_S = 2.0
+
+
+@dataclass(frozen=True)
+class DemoWishes:
+    """What was asked for on the command line.
+
+    Attributes
+    ----------
+    exits
+        Answer the reviews, print the biomarkers, stop everything and end; otherwise keep running for a person.
+    """
+
+    exits: bool = False
+    json_file: Path | None = None
+    own_scans: Path | None = None
+    opens_browser: bool = False
+
+
+def run(home: Home, *, ports: PortWishes, wishes: DemoWishes, console: Console) -> None:
+    """Run the demonstration.
+
+    Raises
+    ------
+    DeploymentError
+    """
+    asyncio.run(_run(home, ports=ports, wishes=wishes, console=console))
+
+
+async def _run(home: Home, *, ports: PortWishes, wishes: DemoWishes, console: Console) -> None:
+    display = Display(console)
+    demo = Demo(home, DemoOptions(own_scans=wishes.own_scans, answers_reviews=wishes.exits), display)
+    house = House(
+        home,
+        wishes=ports,
+        options=LaunchOptions(quiet_period_s=QUIET_PERIOD_S),
+        study=example_study(),
+        on_progress=display.part_ready,
+    )
+    with house.prepared(), launcher_log(home):
+        console.print(f"Starting Cohortflow on {home.path}", highlight=False)
+        preparing = asyncio.create_task(_prepare(demo, house))
+        try:
+            async with AsyncExitStack() as stack:
+                with display.shown():
+                    await stack.enter_async_context(house.running())
+                    result = await house.while_running(_carry_out(demo, house, preparing))
+                _report(result, wishes, console)
+                if not wishes.exits:
+                    _invite(house, result, wishes=wishes, console=console)
+                    await house.wait()
+        except Interrupted:
+            if preparing.done() and not preparing.cancelled():
+                preparing.result()  # its own error says more than that everything was stopped
+            raise
+        finally:
+            demo.stop()
+            preparing.cancel()
+    if wishes.exits:
+        _demand_release(result)
+
+
+async def _prepare(demo: Demo, house: House) -> Prepared:
+    """Fetch and de-identify while everything starts; a failure ends the start at once."""
+    try:
+        return await asyncio.to_thread(demo.prepare)
+    except DeploymentError:
+        house.ask_to_stop()
+        raise
+
+
+async def _carry_out(demo: Demo, house: House, preparing: asyncio.Task[Prepared]) -> DemoResult:
+    prepared = await preparing
+    return await asyncio.to_thread(demo.carry_out, prepared, house.endpoints, house.credentials)
+
+
+def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:
+    if result.biomarkers:
+        console.print(biomarker_table(result.biomarkers))
+    for path in result.files:
+        console.print(f"Release: {path}", highlight=False, soft_wrap=True)
+    if wishes.json_file is not None:
+        write_table(wishes.json_file, result.biomarkers)
+        console.print(f"Table as JSON: {wishes.json_file}", highlight=False, soft_wrap=True)
+
+
+def _invite(house: House, result: DemoResult, *, wishes: DemoWishes, console: Console) -> None:
+    """Say where a person goes on."""
+    console.print(welcome(house.endpoints, house.credentials, logins_note="Log in as annotator to answer the reviews."))
+    for session in result.sessions:
+        console.print(f"{session.label or session.subject}: {session.stage} {session.why}".rstrip(), highlight=False)
+        if session.web_uri:
+            console.print(f"  {session.web_uri}", style="cyan", highlight=False, soft_wrap=True)
+    console.print(f"Open reviews: {house.endpoints.supervisor_url}/  Ctrl-C ends everything.", highlight=False)
+    if wishes.opens_browser:
+        webbrowser.open(f"{house.endpoints.supervisor_url}/")
+
+
+def _demand_release(result: DemoResult) -> None:
+    unfinished = [
+        f"{session.label or session.subject} ({session.why or session.stage})"
+        for session in result.sessions
+        if session.stage is not Stage.released
+    ]
+    if unfinished:
+        raise DemoUnfinished(unfinished)

@@ -1,0 +1,151 @@
+"""What the demonstration shows: a live table in a terminal, one line an event elsewhere. Imports rich."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from deployments.demo.stages import PATH, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from deployments.demo.stages import Progress
+
+
+class Display:
+    """Shows parts that become ready, the download, and how far each session is. Safe to call from several threads."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._headline = "Starting"
+        self._ready: list[str] = []
+        self._download: tuple[int, int] | None = None
+        self._rows: dict[str, Progress] = {}
+        self._since: dict[str, float] = {}
+        self._spent: dict[str, float] = {}
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Keep the display on the screen; where there is no terminal, only lines are printed."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(self, console=self._console, refresh_per_second=8, transient=False):
+            yield
+
+    def headline(self, text: str) -> None:
+        """Say what is going on."""
+        with self._lock:
+            if text != self._headline:
+                self._headline = text
+                self._line(text)
+
+    def part_ready(self, name: str) -> None:
+        """Note a part of Cohortflow that is ready."""
+        with self._lock:
+            self._ready.append(name)
+            self._line(f"ready: {name}")
+
+    def downloaded(self, done_bytes: int, total_bytes: int) -> None:
+        """Note how much of the scans has come."""
+        with self._lock:
+            was = self._download
+            self._download = (done_bytes, total_bytes)
+            if done_bytes == total_bytes and (was is None or was[0] != total_bytes):
+                self._line(f"scans are here ({total_bytes / 1e6:.0f} MB)")
+
+    def show(self, progress: Progress) -> None:
+        """Note how far a session is."""
+        with self._lock:
+            key = progress.study_instance_uid
+            before = self._rows.get(key)
+            self._rows[key] = progress
+            self._since.setdefault(key, time.monotonic())
+            if not progress.is_at_an_end or key not in self._spent:
+                self._spent[key] = time.monotonic() - self._since[key]
+            if before is None or before.stage is not progress.stage:
+                what = f": {progress.why}" if progress.why else ""
+                self._line(f"{progress.label or progress.subject}: {progress.stage.value}{what}")
+
+    def _line(self, text: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", highlight=False, markup=False)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        with self._lock:
+            yield self._picture()
+
+    def _picture(self) -> Group:
+        elapsed = f"{time.monotonic() - self._began:.0f} s"
+        parts: list[Any] = [Spinner("dots", text=Text.assemble((self._headline, "bold"), f"   {elapsed}", ("", "")))]
+        if not self._rows and self._ready:
+            parts.append(Text("ready: " + ", ".join(self._ready), style="green"))
+        if self._download is not None and self._download[0] < self._download[1]:
+            done, total = self._download
+            bar = Table.grid(padding=(0, 1))
+            bar.add_row(
+                "Scans", ProgressBar(total=total, completed=done, width=40), f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+            )
+            parts.append(bar)
+        if self._rows:
+            parts.append(self._table())
+        return Group(*parts)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("Session")
+        table.add_column("sent", justify="right")
+        for stage in PATH:
+            table.add_column(stage.value, justify="center")
+        table.add_column("time", justify="right")
+        for key, row in self._rows.items():
+            marks = [_mark(row, stage) for stage in PATH]
+            if row.stage in {Stage.aside, Stage.quarantined}:
+                marks = [Text(""), *marks[1:-1], Text(row.why or row.stage.value, style="yellow")]
+            spent_s = self._spent[key] if row.is_at_an_end else time.monotonic() - self._since[key]
+            table.add_row(
+                row.label or row.subject, f"{row.sent}/{row.total}" if row.total else "", *marks, f"{spent_s:.0f} s"
+            )
+        return table
+
+
+def _mark(row: Progress, stage: Stage) -> Text:
+    if row.has_reached(stage):
+        is_now = row.stage is stage and not row.is_at_an_end
+        return Text("●", style="cyan") if is_now else Text("✓", style="green")
+    return Text("·", style="dim")
+
+
+def biomarker_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Show measurements."""
+    table = Table(title="Biomarkers", title_justify="left")
+    for name in ("session", "subject", "biomarker", "value", "unit", "model"):
+        table.add_column(name, justify="right" if name == "value" else "left")
+    for row in rows:
+        model = f"{row['model']} {row['version']}"
+        table.add_row(row["session"], row["subject"], row["name"], f"{row['value']:.1f}", row["unit"], model)
+    return table
+
+
+def files_table(files: Sequence[Path]) -> Table:
+    """Show where files lie."""
+    grid = Table.grid()
+    for path in files:
+        grid.add_row(str(path))
+    return grid

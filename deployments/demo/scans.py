@@ -1,0 +1,141 @@
+"""Where the demonstration's scans come from: two real MR sessions out of a public package, or a folder of one's own.
+
+The sessions lie in the source distribution of ``xnat==0.8.1`` (Apache-2.0, 94 MB), fetched once with pip and kept in the
+user's cache. Imports the standard library and this package's errors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployments.errors import DemoInputUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROTOCOL_ID = "brain-volumetry"
+SITE_ID = "site-a"
+"""What the sending site writes into ClinicalTrialProtocolID and ClinicalTrialSiteID."""
+PACKAGE = "xnat==0.8.1"
+ARCHIVE = "xnat-0.8.1.tar.gz"
+ARCHIVE_SHA256 = "da153e7d4bb4e7c1becff79c9dc4097750f56f77bef4aa5b9c2c446fe54f59ad"
+ARCHIVE_BYTES = 94_075_516
+_RESOURCES = "xnat-0.8.1/xnat/tests/resources/"
+BUNDLED_SESSIONS = (("BV-001", "Case001/"), ("BV-002", "ANONYMIZ.zip"))
+"""Subject code, and where its session lies in the archive."""
+
+
+def cache_folder() -> Path:
+    """Give the folder in which downloads are kept: ``$XDG_CACHE_HOME/cohortflow``, by default ``~/.cache/cohortflow``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "cohortflow"
+
+
+def fetch_archive(cache: Path, *, on_bytes: Callable[[int], None] = lambda _: None) -> Path:
+    """Give the archive with the sessions; download it when it is not in the cache.
+
+    Parameters
+    ----------
+    on_bytes
+        Called now and then with how many bytes have come so far.
+
+    Raises
+    ------
+    DemoInputUnavailable
+        If it cannot be downloaded, or is not what it should be.
+    """
+    archive = cache / ARCHIVE
+    if archive.is_file() and digest_of(archive) == ARCHIVE_SHA256:
+        on_bytes(ARCHIVE_BYTES)
+        return archive
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as folder:
+            _download(Path(folder), on_bytes)
+            fetched = Path(folder) / "got" / ARCHIVE
+            if not fetched.is_file() or digest_of(fetched) != ARCHIVE_SHA256:
+                raise DemoInputUnavailable(f"what came for {PACKAGE} has not the expected digest")
+            fetched.replace(archive)
+    except OSError as error:
+        raise DemoInputUnavailable(f"{cache} cannot be written: {error.strerror}") from error
+    on_bytes(ARCHIVE_BYTES)
+    return archive
+
+
+def _download(folder: Path, on_bytes: Callable[[int], None]) -> None:
+    """Let pip download the source distribution: its index, its proxy and its certificates are the user's own."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "--no-cache-dir"]
+    command += ["--disable-pip-version-check", "--quiet", "--dest", str(folder / "got"), PACKAGE]
+    (folder / "tmp").mkdir()
+    with (folder / "log").open("w+") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(folder / "tmp")}
+        )
+        try:
+            while process.poll() is None:
+                on_bytes(_largest_file_bytes(folder))
+                time.sleep(0.2)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+        log.seek(0)
+        said = log.read().strip().splitlines()
+    if process.returncode != 0:
+        raise DemoInputUnavailable(said[-1].removeprefix("ERROR: ") if said else "pip download failed")
+
+
+def _largest_file_bytes(folder: Path) -> int:
+    sizes = [0]
+    for path in folder.rglob(f"{ARCHIVE}*"):
+        try:
+            sizes.append(path.stat().st_size)
+        except FileNotFoundError:
+            continue  # pip moved it meanwhile
+    return min(max(sizes), ARCHIVE_BYTES)
+
+
+def bundled_sessions(archive: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Give subject code and files of each session in the archive; read a session's files before the next."""
+    with tarfile.open(archive) as tar, tempfile.TemporaryDirectory() as folder:
+        members = tar.getmembers()
+        for subject, place in BUNDLED_SESSIONS:
+            tar.extractall(
+                folder,
+                members=[member for member in members if member.name.startswith(_RESOURCES + place)],
+                filter="data",
+            )
+            found = Path(folder) / _RESOURCES / place
+            yield subject, files_below(found) if found.is_dir() else files_in_zip(found)
+
+
+def files_below(folder: Path) -> Iterator[bytes]:
+    """Give every file of a folder, and of the zip files in it, in order of their names."""
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.is_symlink():
+            continue
+        if zipfile.is_zipfile(path):
+            yield from files_in_zip(path)
+        else:
+            yield path.read_bytes()
+
+
+def files_in_zip(path: Path) -> Iterator[bytes]:
+    """Give every file of a zip file, in order of their names."""
+    with zipfile.ZipFile(path) as content:
+        for entry in sorted(entry.filename for entry in content.infolist() if not entry.is_dir()):
+            yield content.read(entry)
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

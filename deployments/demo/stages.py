@@ -1,0 +1,120 @@
+"""Where a session stands, as the demonstration shows it: pure decisions over what the services say.
+
+Imports the standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Steps of a session, in order; the last three end it."""
+
+    waiting = "waiting"
+    sending = "sending"
+    received = "received"
+    archived = "archived"
+    extracting = "extracting"
+    review = "review"
+    releasing = "releasing"
+    released = "released"
+    aside = "aside"
+    quarantined = "quarantined"
+
+
+PATH = (Stage.received, Stage.archived, Stage.extracting, Stage.review, Stage.released)
+"""The stages shown as columns."""
+
+_OF_STATE = {
+    "arrived": Stage.archived,
+    "extracting": Stage.extracting,
+    "review": Stage.review,
+    "releasing": Stage.releasing,
+    "released": Stage.released,
+}
+_ORDER = {stage: number for number, stage in enumerate(Stage)}
+ENDS = frozenset({Stage.released, Stage.aside, Stage.quarantined})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known of one session.
+
+    Attributes
+    ----------
+    state
+        The governor's own word for the state.
+    why
+        Reason of a quarantine, or a state that is not on the path.
+    web_uri
+        The session's page.
+    """
+
+    subject: str
+    study_instance_uid: str
+    total: int = 0
+    sent: int = 0
+    stage: Stage = Stage.waiting
+    label: str = ""
+    state: str = ""
+    why: str = ""
+    web_uri: str = ""
+    experiment_id: int | None = None
+
+    @property
+    def is_at_an_end(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.stage in ENDS
+
+    def has_reached(self, stage: Stage) -> bool:
+        """Whether the session has come to ``stage``; a session set aside has reached what it passed."""
+        return self.stage not in {Stage.aside, Stage.quarantined} and _ORDER[self.stage] >= _ORDER[stage]
+
+
+@dataclass(frozen=True)
+class ArrivalSeen:
+    """What the gateway says about a DICOM study."""
+
+    state: str
+    session_label: str | None = None
+    reason: str | None = None
+    instance_count: int = 0
+
+
+@dataclass(frozen=True)
+class SessionSeen:
+    """What the governor says about a session."""
+
+    id: int
+    state: str
+    web_uri: str
+
+
+def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSeen | None) -> Progress:
+    """Give the progress after a look at both services.
+
+    Examples
+    --------
+    >>> before = Progress("BV-001", "2.25.1", stage=Stage.sending)
+    >>> advance(before, ArrivalSeen("accepted", "BV-001_MR"), SessionSeen(7, "review", "/sessions/7")).stage
+    <Stage.review: 'review'>
+    """
+    if arrival is None:
+        return progress
+    if arrival.state == "quarantined":
+        return replace(progress, stage=Stage.quarantined, why=arrival.reason or "no reason was given")
+    if arrival.state != "accepted" or session is None:
+        label = arrival.session_label or progress.label
+        return replace(progress, stage=Stage.received, label=label)
+    stage = _OF_STATE.get(session.state, Stage.aside)
+    return replace(
+        progress,
+        stage=stage,
+        label=arrival.session_label or progress.label,
+        state=session.state,
+        why=session.state.replace("_", " ") if stage is Stage.aside else "",
+        web_uri=session.web_uri,
+        experiment_id=session.id,
+    )

@@ -1,0 +1,1 @@
+"""Starts every process of Cohortflow on one machine, keeps them running, and ends them. Imports no service."""

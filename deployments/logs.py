@@ -1,0 +1,36 @@
+"""How processes log: one line a record, constant message first, facts behind it. Imports the standard library only."""
+
+from __future__ import annotations
+
+import logging
+from logging import LogRecord
+
+_OWN = frozenset(LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName", "color_message"}
+_QUIET = ("httpx", "httpcore", "pynetdicom", "alembic", "asyncio", "uvicorn.access", "watchfiles", "fontTools", "xnat")
+"""Libraries whose lines at level INFO say nothing here, or would show values of images."""
+
+
+class LineFormatter(logging.Formatter):
+    """Format a record as ``time level logger message key=value …``.
+
+    Examples
+    --------
+    >>> record = logging.makeLogRecord({"name": "gateway", "levelname": "INFO", "msg": "stored", "bytes": 3})
+    >>> LineFormatter("%(levelname)s %(name)s %(message)s").format(record)
+    'INFO gateway stored bytes=3'
+    """
+
+    def formatMessage(self, record: LogRecord) -> str:  # noqa: N802 - the standard library's name
+        """Append the facts given in ``extra``."""
+        facts = " ".join(f"{key}={value}" for key, value in record.__dict__.items() if key not in _OWN)
+        line = super().formatMessage(record)
+        return f"{line} {facts}" if facts else line
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """Send every record to standard error, one line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,156 @@
+"""The processes Cohortflow consists of, by name, and how each is entered: the one list of `serve` and the launcher.
+
+Importing this is cheap: a process's own code is imported when it is entered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deployments.errors import MissingSettings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+    from starlette.types import ASGIApp
+
+GRACE_S = 3
+"""How long open requests may still take after SIGTERM; live pages would stay open for ever."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process.
+
+    Attributes
+    ----------
+    enter
+        ``enter(host, port)`` runs it until SIGTERM or SIGINT. A process without an HTTP server of its own ignores both.
+    """
+
+    name: str
+    title: str
+    enter: Callable[[str, int], None]
+    default_port: int = 0
+
+
+def _serve_asgi(make_app: Callable[[], ASGIApp], *, host: str, port: int) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        make_app(),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",
+    )
+    server = uvicorn.Server(config)
+    asyncio.run(server.serve())
+
+
+def _web(host: str, port: int) -> None:
+    from deployments.web import create_app
+
+    _serve_asgi(create_app, host=host, port=port)
+
+
+def _study_governor(host: str, port: int) -> None:
+    from study_governor.app import create_app
+    from study_governor.settings import StudyGovernorSettings
+
+    _serve_asgi(lambda: create_app(StudyGovernorSettings()), host=host, port=port)
+
+
+def _task_supervisor(host: str, port: int) -> None:
+    from task_supervisor.app import create_app
+    from task_supervisor.settings import TaskSupervisorSettings
+
+    _serve_asgi(lambda: create_app(TaskSupervisorSettings()), host=host, port=port)
+
+
+def _gateway(host: str, port: int) -> None:
+    from gateway.app import create_app
+    from gateway.settings import GatewaySettings
+
+    _serve_asgi(lambda: create_app(GatewaySettings()), host=host, port=port)
+
+
+def _embedded_xnat(host: str, port: int) -> None:
+    from embedded_xnat.app import create_app
+    from embedded_xnat.settings import EmbeddedXnatSettings
+
+    _serve_asgi(lambda: create_app(EmbeddedXnatSettings()), host=host, port=port)
+
+
+def _dicom_receiver(_host: str, _port: int) -> None:
+    from gateway.receiver import serve
+    from gateway.settings import ReceiverSettings
+
+    serve(ReceiverSettings())
+
+
+def _worker(_host: str, _port: int) -> None:
+    from deployments.warm_worker import main
+
+    main()
+
+
+def _dask(_host: str, _port: int) -> None:
+    from deployments.dask_cluster import main
+
+    main()
+
+
+def _prefect(_host: str, _port: int) -> None:
+    from deployments.prefect_server import main
+
+    main()
+
+
+PROCESSES: dict[str, Process] = {
+    process.name: process
+    for process in (
+        Process("prefect", "The Prefect server", _prefect),
+        Process("web", "The web process", _web, 8080),
+        Process("embedded-xnat", "The archive", _embedded_xnat, 8081),
+        Process("dicom-receiver", "The DICOM receiver", _dicom_receiver),
+        Process("worker", "The flow worker", _worker),
+        Process("dask", "The Dask cluster", _dask),
+        Process("study-governor", "The study governor", _study_governor, 8082),
+        Process("task-supervisor", "The task supervisor", _task_supervisor, 8083),
+        Process("gateway", "The gateway", _gateway, 8084),
+    )
+}
+
+
+def enter(name: str, *, host: str, port: int) -> None:
+    """Run a process until it is told to end.
+
+    Raises
+    ------
+    MissingSettings
+        If its settings are wrong; the sentence names the environment variables.
+    """
+    from pydantic import ValidationError
+
+    process = PROCESSES[name]
+    try:
+        process.enter(host, port or process.default_port)
+    except ValidationError as error:
+        if not error.title.endswith("Settings"):
+            raise
+        raise MissingSettings(process.title, [_say(problem) for problem in error.errors()]) from None
+
+
+def _say(problem: ErrorDetails) -> str:
+    """Turn one problem of a settings class into words that name the environment variable; never its value."""
+    variable = "COHORTFLOW_" + str(problem["loc"][0] if problem["loc"] else "").upper().removeprefix("COHORTFLOW_")
+    if problem["type"] == "missing":
+        return f"set {variable}"
+    return f"{variable}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
