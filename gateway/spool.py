@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 from gateway.contract.errors import SpoolInUse, SpoolUnavailable
-from gateway.domain.naming import parse_filename
+from gateway.contract.naming import parse_filename
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,6 +3,9 @@
 ::
 
     ServiceError
+    ├── InvalidInput
+    │   ├── UnknownInstances      an answer names instances that the arrival does not have
+    │   └── ReasonMissing         a quarantine without a reason
     ├── NotFound
     │   └── NoSuchArrival
     ├── Conflict
@@ -15,11 +18,12 @@
 `SpoolInUse` is raised at start only: two receivers may not share one spool.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.contract.ids import ArrivalId
 from gateway.contract.states import ArrivalState
-from service_kit.errors import Conflict, NotFound, Unavailable
+from service_kit.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 
 class NoSuchArrival(NotFound):
@@ -27,6 +31,24 @@ class NoSuchArrival(NotFound):
 
     def __init__(self, arrival_id: ArrivalId) -> None:
         super().__init__(f"There is no arrival {arrival_id}.")
+        self.arrival_id = arrival_id
+
+
+class UnknownInstances(InvalidInput):
+    """An answer rejects instances that the arrival does not have."""
+
+    def __init__(self, arrival_id: ArrivalId, *, digests: Sequence[str]) -> None:
+        named = ", ".join(digest[:12] for digest in digests[:3])
+        super().__init__(f"Arrival {arrival_id} has no instance with the digest {named}: send the digests it gave out.")
+        self.arrival_id = arrival_id
+        self.digests = tuple(digests)
+
+
+class ReasonMissing(InvalidInput):
+    """Whatever is quarantined carries a reason."""
+
+    def __init__(self, arrival_id: ArrivalId) -> None:
+        super().__init__(f"Arrival {arrival_id} cannot be quarantined without a reason: say why, in a sentence.")
         self.arrival_id = arrival_id
 
 

@@ -81,7 +81,7 @@ class Settlement(_Payload):
     reason: str | None = None
     session_label: str | None = None
     study: str | None = None
-    session_url: str | None = None
+    session_url: str | None = Field(default=None, pattern=r"^(https?://|/(?!/))")
     rejected: tuple[RejectedInstance, ...] = ()
 
 
@@ -90,6 +90,26 @@ class ReasonCount(_Payload):
 
     reason: str
     count: int
+
+
+class SeriesSummary(_Payload):
+    """What came in of one series."""
+
+    series_instance_uid: str | None
+    sop_class_uids: tuple[str, ...]
+    transfer_syntax_uids: tuple[str, ...]
+    count: int
+    quarantined_count: int
+    size_bytes: int
+
+
+class EventRecord(_Payload):
+    """One line of an arrival's history."""
+
+    at: datetime
+    actor: str
+    what: str
+    detail: str | None
 
 
 class QuarantineEntry(_Payload):

@@ -13,12 +13,12 @@ MAX_ATTEMPTS = 5
 #: Waiting time before the next attempt, by the number of attempts that failed. A killed worker costs nothing.
 RETRY_AFTER_S: Mapping[int, float] = {1: 0.0, 2: 5.0, 3: 30.0, 4: 120.0}
 
-#: Which state may follow which. Everything else is refused.
+#: Which state may follow which. Everything else is refused. Back to complete goes only what a person tries again.
 MOVES: Mapping[ArrivalState, frozenset[ArrivalState]] = {
     ArrivalState.receiving: frozenset({ArrivalState.complete, ArrivalState.quarantined}),
     ArrivalState.complete: frozenset({ArrivalState.accepted, ArrivalState.quarantined}),
     ArrivalState.quarantined: frozenset({ArrivalState.complete}),
-    ArrivalState.accepted: frozenset(),
+    ArrivalState.accepted: frozenset({ArrivalState.complete}),
 }
 
 
@@ -27,7 +27,7 @@ def may_move(state: ArrivalState, to: ArrivalState) -> bool:
 
     Examples
     --------
-    >>> may_move(ArrivalState.complete, ArrivalState.accepted), may_move(ArrivalState.accepted, ArrivalState.complete)
+    >>> may_move(ArrivalState.complete, ArrivalState.accepted), may_move(ArrivalState.receiving, ArrivalState.accepted)
     (True, False)
     """
     return to in MOVES[state]

@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from gateway.contract.errors import SpoolUnavailable
-from gateway.domain.naming import UNNAMED, is_uid, spool_path, uid_or_none
+from gateway.contract.naming import UNNAMED, is_uid, spool_path, uid_or_none
 from gateway.domain.received import Indexed, ReceivedInstance, Sender
 from gateway.receiver.header import Header, read_header
 from service_kit.errors import Unavailable

@@ -14,7 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.filereader import data_element_generator
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from gateway.domain.naming import uid_or_none
+from gateway.contract.naming import uid_or_none
 
 if TYPE_CHECKING:
     from pydicom.tag import BaseTag

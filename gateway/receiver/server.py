@@ -52,7 +52,7 @@ class Receiver:
     def __init__(self, settings: ReceiverSettings) -> None:
         relax_pynetdicom()
         started_at = utc_now()
-        url = settings.gateway_database_url.get_secret_value()
+        url = settings.gateway_database_url
         migrations.upgrade(url, package="gateway")
         self._spool = Spool(settings.gateway_spool_dir)
         self._lock = self._spool.lock()

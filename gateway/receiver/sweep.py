@@ -16,9 +16,9 @@ from pydicom.filereader import data_element_generator
 from sqlalchemy import select
 
 from gateway.contract.errors import SpoolUnavailable
+from gateway.contract.naming import UNNAMED, parse_filename, spool_path, uid_or_none
 from gateway.db.index import index_instances
 from gateway.db.tables import INSTANCES
-from gateway.domain.naming import UNNAMED, parse_filename, spool_path, uid_or_none
 from gateway.domain.received import ReceivedInstance, Sender
 from gateway.receiver.door import NO_NAME
 from gateway.receiver.header import BROKEN, Header, read_header

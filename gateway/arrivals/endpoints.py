@@ -1,0 +1,114 @@
+"""REST interface of arrivals, below ``/api/v1``. May import FastAPI."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import StreamingResponse
+
+from gateway.arrivals.archive import MEDIA_TYPE, stream_tar, tar_length
+from gateway.arrivals.service import Arrivals
+from gateway.contract.ids import ArrivalId
+from gateway.contract.schemas import ArrivalRecord, InstanceRecord, QuarantineEntry, Settlement
+from gateway.contract.states import ArrivalState
+from gateway.spool import Spool
+from service_kit.accounts.domain import Principal, Role
+from service_kit.accounts.guards import require_scope
+from service_kit.paging import Page
+
+router = APIRouter(prefix="/api/v1", tags=["arrivals"])
+
+Reader = Annotated[Principal, Depends(require_scope("gateway:read"))]
+Writer = Annotated[Principal, Depends(require_scope("gateway:write"))]
+Limit = Annotated[int | None, Query(ge=1, le=500)]
+
+
+def arrivals_of(request: Request) -> Arrivals:
+    """Return the arrivals of the app that answers."""
+    arrivals = request.app.state.arrivals
+    assert isinstance(arrivals, Arrivals)
+    return arrivals
+
+
+def spool_of(request: Request) -> Spool:
+    """Return the spool of the app that answers."""
+    spool = request.app.state.spool
+    assert isinstance(spool, Spool)
+    return spool
+
+
+def studies_of(principal: Principal) -> frozenset[str] | None:
+    """Return the studies whose arrivals somebody may see; what is not routed yet, everybody of the staff may."""
+    return principal.studies(Role.coordinator)
+
+
+ArrivalsService = Annotated[Arrivals, Depends(arrivals_of)]
+
+
+@router.get("/arrivals")
+def list_arrivals(
+    arrivals: ArrivalsService,
+    principal: Reader,
+    *,
+    state: Annotated[list[ArrivalState] | None, Query()] = None,
+    cursor: str | None = None,
+    limit: Limit = None,
+) -> Page[ArrivalRecord]:
+    """List arrivals, newest first; ``state`` may be given several times."""
+    return arrivals.page(states=state, cursor=cursor, limit=limit, studies=studies_of(principal))
+
+
+@router.get("/arrivals/{arrival_id}")
+def get_arrival(arrival_id: int, arrivals: ArrivalsService, principal: Reader) -> ArrivalRecord:
+    """Return one arrival."""
+    return arrivals.get(ArrivalId(arrival_id), studies=studies_of(principal))
+
+
+@router.get("/arrivals/{arrival_id}/instances")
+def list_instances(
+    arrival_id: int, arrivals: ArrivalsService, principal: Reader, *, cursor: str | None = None, limit: Limit = None
+) -> Page[InstanceRecord]:
+    """List the instances of an arrival in the order in which they came in."""
+    return arrivals.instances(ArrivalId(arrival_id), cursor=cursor, limit=limit, studies=studies_of(principal))
+
+
+@router.get("/arrivals/{arrival_id}/instances.tar", response_class=StreamingResponse)
+def download_instances(
+    arrival_id: int, arrivals: ArrivalsService, principal: Reader, spool: Annotated[Spool, Depends(spool_of)]
+) -> StreamingResponse:
+    """Stream the Part 10 files that are not in the quarantine, named ``<SOP Instance UID>_<sha256>.dcm``."""
+    files = arrivals.files(ArrivalId(arrival_id), studies=studies_of(principal))
+    headers = {
+        "Content-Length": str(tar_length(files)),
+        "Content-Disposition": f'attachment; filename="arrival-{arrival_id}.tar"',
+        "Cohortflow-Instance-Count": str(len(files)),
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(stream_tar(spool, files), media_type=MEDIA_TYPE, headers=headers)
+
+
+@router.post("/arrivals/{arrival_id}/complete")
+def complete_arrival(arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
+    """Count an arrival as complete without waiting for the quiet period."""
+    return arrivals.complete(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+
+
+@router.post("/arrivals/{arrival_id}/settle")
+def settle_arrival(
+    arrival_id: int, settlement: Settlement, arrivals: ArrivalsService, principal: Writer
+) -> ArrivalRecord:
+    """Write down what processing an arrival came to. The same outcome again changes nothing."""
+    return arrivals.settle(ArrivalId(arrival_id), settlement, actor=principal.username, studies=studies_of(principal))
+
+
+@router.post("/arrivals/{arrival_id}/retry")
+def retry_arrival(arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
+    """Give what is in the quarantine to processing again."""
+    return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+
+
+@router.get("/quarantine")
+def list_quarantine(
+    arrivals: ArrivalsService, principal: Reader, cursor: str | None = None, limit: Limit = None
+) -> Page[QuarantineEntry]:
+    """List the arrivals that hold something back, newest first, with the reasons."""
+    return arrivals.quarantine(cursor=cursor, limit=limit, studies=studies_of(principal))

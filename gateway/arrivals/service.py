@@ -1,0 +1,379 @@
+"""The service of arrivals: each method is one transaction. May import the database layer and the domain."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from gateway.contract.errors import (
+    ArrivalNotReady,
+    ArrivalSettled,
+    NothingToProcess,
+    ReasonMissing,
+    UnknownInstances,
+)
+from gateway.contract.ids import ArrivalId
+from gateway.contract.schemas import (
+    ArrivalRecord,
+    EventRecord,
+    InstanceRecord,
+    QuarantineEntry,
+    SeriesSummary,
+    Settlement,
+)
+from gateway.contract.states import ArrivalState, Outcome
+from gateway.db import arrivals as rows
+from gateway.db.tables import Arrival, Outbox
+from gateway.domain.arrivals import (
+    Settling,
+    complete_at,
+    may_move,
+    next_step,
+    settling,
+    state_after_quiet,
+    unreadable_reason,
+)
+from service_kit.errors import InvalidInput
+from service_kit.outbox import enqueue
+from service_kit.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from service_kit.tables import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from gateway.db.arrivals import StoredFile, Studies
+    from service_kit.database import Database, UnitOfWork
+
+logger = logging.getLogger(__name__)
+
+DEPLOYMENT = "receive-session/warm"
+FLOW = "flow"
+#: Who acts when nobody does.
+GATEWAY = "gateway"
+
+
+class Arrivals:
+    """Arrivals over one database.
+
+    Parameters
+    ----------
+    quiet_period_s
+        An arrival is complete when nothing came in for so long.
+    on_order
+        Called after a transaction that ordered work, to wake the dispatcher.
+    """
+
+    def __init__(
+        self, database: Database, *, quiet_period_s: float, on_order: Callable[[], None] = lambda: None
+    ) -> None:
+        self._database = database
+        self._quiet_period_s = quiet_period_s
+        self._on_order = on_order
+
+    # ------------------------------------------------------------------ reading
+    def get(self, arrival_id: ArrivalId, *, studies: Studies = None) -> ArrivalRecord:
+        """Return one arrival.
+
+        Raises
+        ------
+        NoSuchArrival
+        """
+        with self._database.read() as uow:
+            return self._record(rows.get(uow, arrival_id, studies=studies))
+
+    def page(
+        self,
+        *,
+        states: Iterable[ArrivalState] | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        studies: Studies = None,
+    ) -> Page[ArrivalRecord]:
+        """Return arrivals, newest first.
+
+        Raises
+        ------
+        InvalidInput
+            If the cursor is not one of this listing.
+        """
+        size, before_id = clamp_limit(limit), _after(cursor)
+        with self._database.read() as uow:
+            found = rows.newest(uow, states=states, before_id=before_id, limit=size + 1, studies=studies)
+            items = [self._record(row) for row in found[:size]]
+        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > size else None)
+
+    def quarantine(
+        self, *, cursor: str | None = None, limit: int | None = None, studies: Studies = None
+    ) -> Page[QuarantineEntry]:
+        """Return the arrivals that hold something back, newest first, with the reasons.
+
+        Raises
+        ------
+        InvalidInput
+            If the cursor is not one of this listing.
+        """
+        size, before_id = clamp_limit(limit), _after(cursor)
+        with self._database.read() as uow:
+            found = rows.newest(uow, holding_back=True, before_id=before_id, limit=size + 1, studies=studies)
+            records = [self._record(row) for row in found[:size]]
+            reasons = rows.reasons(uow, [record.id for record in records])
+        items = [QuarantineEntry(arrival=record, reasons=reasons.get(record.id, ())) for record in records]
+        return Page(items=items, next_cursor=encode_cursor(records[-1].id) if len(found) > size else None)
+
+    def counts(self, *, studies: Studies = None) -> tuple[dict[ArrivalState, int], int]:
+        """Return how many arrivals are in each state, and how many hold something in the quarantine."""
+        with self._database.read() as uow:
+            return rows.count_by_state(uow, studies=studies), rows.count_holding_back(uow, studies=studies)
+
+    def instances(
+        self, arrival_id: ArrivalId, *, cursor: str | None = None, limit: int | None = None, studies: Studies = None
+    ) -> Page[InstanceRecord]:
+        """Return instances in the order in which they came in.
+
+        Raises
+        ------
+        NoSuchArrival
+        InvalidInput
+            If the cursor is not one of this listing.
+        """
+        size, after_id = clamp_limit(limit), _after(cursor) or 0
+        with self._database.read() as uow:
+            rows.get(uow, arrival_id, studies=studies)
+            found = rows.instances(uow, arrival_id, after_id=after_id, limit=size + 1)
+        items = list(found[:size])
+        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > size else None)
+
+    def held_back(self, arrival_id: ArrivalId, *, limit: int) -> Sequence[InstanceRecord]:
+        """Return instances of an arrival that are in the quarantine."""
+        with self._database.read() as uow:
+            return rows.instances(uow, arrival_id, limit=limit, only_quarantined=True)
+
+    def series(self, arrival_id: ArrivalId) -> Sequence[SeriesSummary]:
+        """Return what came in of each series."""
+        with self._database.read() as uow:
+            return rows.series(uow, arrival_id)
+
+    def history(self, arrival_id: ArrivalId) -> Sequence[EventRecord]:
+        """Return what happened, newest first."""
+        with self._database.read() as uow:
+            return rows.history(uow, arrival_id)
+
+    def files(self, arrival_id: ArrivalId, *, studies: Studies = None) -> Sequence[StoredFile]:
+        """Return the files of an arrival that are not in the quarantine.
+
+        Raises
+        ------
+        NoSuchArrival
+        ArrivalNotReady
+            If it still receives.
+        """
+        with self._database.read() as uow:
+            arrival = rows.get(uow, arrival_id, studies=studies)
+            _refuse(arrival, ArrivalState.receiving, wanted="downloaded")
+            return rows.files(uow, arrival_id)
+
+    # ------------------------------------------------------------------ deciding
+    def complete(self, arrival_id: ArrivalId, *, actor: str, studies: Studies = None) -> ArrivalRecord:
+        """Count an arrival as complete without waiting for the quiet period. Once complete, it stays as it is.
+
+        Raises
+        ------
+        NoSuchArrival
+        """
+        with self._database.write() as uow:
+            arrival = rows.get(uow, arrival_id, studies=studies, lock=True)
+            if arrival.state == ArrivalState.receiving.value:
+                self._end_receiving(uow, arrival, actor=actor, what="Marked as complete")
+            return self._record(arrival)
+
+    def complete_quiet(self, *, now: datetime | None = None) -> int:
+        """Complete every arrival in which nothing came in for the quiet period; return how many."""
+        since = (now or utc_now()) - timedelta(seconds=self._quiet_period_s)
+        with self._database.read() as uow:
+            quiet = rows.quiet_ids(uow, since=since)
+        completed = 0
+        for arrival_id in quiet:
+            with self._database.write() as uow:
+                arrival = rows.get(uow, arrival_id, lock=True)
+                if arrival.state == ArrivalState.receiving.value and arrival.last_instance_at <= since:
+                    what = f"Complete: nothing more came for {self._quiet_period_s:g} s"
+                    self._end_receiving(uow, arrival, actor=GATEWAY, what=what)
+                    completed += 1
+        return completed
+
+    def settle(
+        self, arrival_id: ArrivalId, settlement: Settlement, *, actor: str, studies: Studies = None
+    ) -> ArrivalRecord:
+        """Write down what processing an arrival came to. The same outcome again changes nothing.
+
+        Raises
+        ------
+        NoSuchArrival
+        ArrivalNotReady
+            If it still receives.
+        ArrivalSettled
+            If it was settled with another outcome before.
+        UnknownInstances
+            If a rejected instance is not one of this arrival.
+        ReasonMissing
+            If it is to be quarantined without a reason.
+        """
+        with self._database.write() as uow:
+            arrival = rows.get(uow, arrival_id, studies=studies, lock=True)
+            state = ArrivalState(arrival.state)
+            match settling(state, settlement.outcome):
+                case Settling.repeats:
+                    return self._record(arrival)
+                case Settling.comes_early:
+                    raise ArrivalNotReady(arrival_id, state=state, wanted="settled")
+                case Settling.comes_late:
+                    raise ArrivalSettled(arrival_id, state=state)
+                case Settling.moves:
+                    self._settle(uow, arrival, settlement, actor=actor)
+            return self._record(arrival)
+
+    def retry(self, arrival_id: ArrivalId, *, actor: str, studies: Studies = None) -> ArrivalRecord:
+        """Give what is in the quarantine to processing again, once a person mended the cause.
+
+        Raises
+        ------
+        NoSuchArrival
+        ArrivalNotReady
+            If nothing of it is in the quarantine, or it is being processed.
+        NothingToProcess
+            If none of its objects can be read.
+        """
+        with self._database.write() as uow:
+            arrival = rows.get(uow, arrival_id, studies=studies, lock=True)
+            state = ArrivalState(arrival.state)
+            accepted_whole = state is ArrivalState.accepted and arrival.quarantined_count == 0
+            if state is ArrivalState.complete:
+                return self._record(arrival)
+            if accepted_whole or not may_move(state, ArrivalState.complete) or state is ArrivalState.receiving:
+                raise ArrivalNotReady(arrival_id, state=state, wanted="tried again")
+            if arrival.unreadable_count >= arrival.instance_count:
+                raise NothingToProcess(arrival_id)
+            rows.release_readable(uow, arrival_id)
+            arrival.quarantined_count = arrival.unreadable_count
+            arrival.state = ArrivalState.complete.value
+            arrival.reason, arrival.settled_at, arrival.failures = None, None, 0
+            rows.note(uow, arrival, actor=actor, what="Try again")
+            self.order(uow, arrival)
+            return self._record(arrival)
+
+    def order(self, uow: UnitOfWork, arrival: Arrival, *, delay_s: float = 0.0) -> None:
+        """Order the next attempt within the caller's transaction."""
+        arrival.attempt += 1
+        arrival.flow_run_id = None
+        key = f"arrival-{arrival.id}" if arrival.attempt == 1 else f"arrival-{arrival.id}-{arrival.attempt}"
+        payload = {
+            "deployment": DEPLOYMENT,
+            "parameters": {"arrival_id": arrival.id},
+            "arrival_id": arrival.id,
+            "attempt": arrival.attempt,
+        }
+        enqueue(uow, Outbox, kind=FLOW, key=key, payload=payload, available_in_s=delay_s)
+        uow.session.add(arrival)
+        uow.after_commit(self._on_order)
+
+    def quarantine_unprocessed(self, uow: UnitOfWork, arrival: Arrival, *, reason: str) -> None:
+        """Put an arrival that could not be processed into the quarantine, within the caller's transaction."""
+        arrival.state = ArrivalState.quarantined.value
+        arrival.reason, arrival.settled_at = reason, utc_now()
+        rows.note(uow, arrival, actor=GATEWAY, what="Quarantined", detail=reason)
+
+    def _end_receiving(self, uow: UnitOfWork, arrival: Arrival, *, actor: str, what: str) -> None:
+        arrival.completed_at = utc_now()
+        rows.note(uow, arrival, actor=actor, what=what)
+        state = state_after_quiet(instance_count=arrival.instance_count, unreadable_count=arrival.unreadable_count)
+        if state is ArrivalState.quarantined:
+            self.quarantine_unprocessed(uow, arrival, reason=unreadable_reason(arrival.instance_count))
+            return
+        arrival.state = state.value
+        self.order(uow, arrival)
+
+    def _settle(self, uow: UnitOfWork, arrival: Arrival, settlement: Settlement, *, actor: str) -> None:
+        arrival_id = ArrivalId(arrival.id or 0)
+        known = rows.digests(uow, arrival_id)
+        unknown = [rejected.sha256 for rejected in settlement.rejected if rejected.sha256 not in known]
+        if unknown:
+            raise UnknownInstances(arrival_id, digests=unknown)
+        if settlement.outcome is Outcome.quarantined and not settlement.reason:
+            raise ReasonMissing(arrival_id)
+        for rejected in settlement.rejected:
+            rows.quarantine_instance(uow, arrival_id, sha256=rejected.sha256, reason=rejected.reason)
+        if settlement.outcome is Outcome.accepted:
+            rows.accept_stored(uow, arrival_id)
+        arrival.state = settlement.outcome.value
+        arrival.quarantined_count = rows.count_quarantined(uow, arrival_id)
+        arrival.reason = settlement.reason
+        arrival.study = settlement.study or arrival.study
+        arrival.session_label = settlement.session_label or arrival.session_label
+        arrival.session_url = settlement.session_url or arrival.session_url
+        arrival.settled_at = utc_now()
+        what = "Accepted" if settlement.outcome is Outcome.accepted else "Quarantined"
+        rows.note(uow, arrival, actor=actor, what=what, detail=_told(settlement))
+
+    def _record(self, row: Arrival) -> ArrivalRecord:
+        assert row.id is not None
+        state = ArrivalState(row.state)
+        receiving = state is ArrivalState.receiving
+        return ArrivalRecord(
+            id=row.id,
+            state=state,
+            study_instance_uid=row.study_instance_uid or None,
+            calling_ae=row.calling_ae,
+            called_ae=row.called_ae,
+            peer_ip=row.peer_ip,
+            opened_at=row.opened_at,
+            last_instance_at=row.last_instance_at,
+            completed_at=row.completed_at,
+            settled_at=row.settled_at,
+            complete_expected_at=(
+                complete_at(row.last_instance_at, quiet_period_s=self._quiet_period_s) if receiving else None
+            ),
+            instance_count=row.instance_count,
+            quarantined_count=row.quarantined_count,
+            duplicate_count=row.duplicate_count,
+            size_bytes=row.size_bytes,
+            reason=row.reason,
+            study=row.study,
+            session_label=row.session_label,
+            session_url=row.session_url,
+            attempt=row.attempt,
+            flow_run_id=row.flow_run_id,
+            next_step=next_step(
+                state,
+                attempt=row.attempt,
+                ordered=row.flow_run_id is not None,
+                recovered_sender=receiving and not row.calling_ae,
+                quarantined_count=row.quarantined_count,
+            ),
+        )
+
+
+def _after(cursor: str | None) -> int | None:
+    """Return the id in a cursor of ours, None for the first page."""
+    values = decode_cursor(cursor)
+    if values is None:
+        return None
+    if len(values) != 1 or not isinstance(values[0], int):
+        raise InvalidInput("The cursor is not one this listing gave out; start again without it.")
+    return values[0]
+
+
+def _refuse(arrival: Arrival, state: ArrivalState, *, wanted: str) -> None:
+    if arrival.state == state.value:
+        raise ArrivalNotReady(ArrivalId(arrival.id or 0), state=state, wanted=wanted)
+
+
+def _told(settlement: Settlement) -> str | None:
+    parts = [settlement.reason] if settlement.reason else []
+    if settlement.session_label:
+        parts.append(f"Session {settlement.session_label}.")
+    if settlement.rejected:
+        count = len(settlement.rejected)
+        parts.append(f"{count} {'object stays' if count == 1 else 'objects stay'} in the quarantine.")
+    return " ".join(parts) or None

@@ -1,0 +1,260 @@
+"""Queries over arrivals, their instances and events. May import SQLModel and the tables; decides nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+
+from gateway.contract.errors import NoSuchArrival
+from gateway.contract.ids import ArrivalId
+from gateway.contract.naming import filename
+from gateway.contract.schemas import EventRecord, InstanceRecord, ReasonCount, SeriesSummary
+from gateway.contract.states import ArrivalState, InstanceStatus
+from gateway.db.tables import ARRIVALS, EVENTS, INSTANCES, Arrival, ArrivalEvent
+from service_kit.database import UnitOfWork
+from service_kit.tables import utc_now
+
+_QUARANTINED = INSTANCES.c.status == InstanceStatus.quarantined.value
+_arrival: Any = Arrival
+
+#: Who asks sees arrivals of these studies, and those that are not routed yet; None stands for every study.
+Studies = frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One instance as it lies in the spool."""
+
+    filename: str
+    path: str
+    size_bytes: int
+    received_at: datetime
+
+
+def get(uow: UnitOfWork, arrival_id: ArrivalId, *, studies: Studies = None, lock: bool = False) -> Arrival:
+    """Return an arrival's row; with ``lock`` no other transaction changes it until this one ends.
+
+    Raises
+    ------
+    NoSuchArrival
+        If there is none, or it belongs to a study that the caller may not see.
+    """
+    query = select(_arrival).where(ARRIVALS.c.id == arrival_id, _visible(studies))
+    row = uow.session.scalars(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise NoSuchArrival(arrival_id)
+    assert isinstance(row, Arrival)
+    return row
+
+
+def newest(
+    uow: UnitOfWork,
+    *,
+    states: Iterable[ArrivalState] | None = None,
+    holding_back: bool = False,
+    before_id: int | None = None,
+    limit: int,
+    studies: Studies = None,
+) -> Sequence[Arrival]:
+    """Return arrivals, newest first; ``holding_back`` only those with something in the quarantine."""
+    query = select(_arrival).where(_visible(studies)).order_by(ARRIVALS.c.id.desc()).limit(limit)
+    if states is not None:
+        query = query.where(ARRIVALS.c.state.in_([state.value for state in states]))
+    if holding_back:
+        query = query.where(_holding_back())
+    if before_id is not None:
+        query = query.where(ARRIVALS.c.id < before_id)
+    return uow.session.scalars(query).all()
+
+
+def count_by_state(uow: UnitOfWork, *, studies: Studies = None) -> dict[ArrivalState, int]:
+    """Return how many arrivals are in each state."""
+    query = select(ARRIVALS.c.state, func.count()).where(_visible(studies)).group_by(ARRIVALS.c.state)
+    found = {ArrivalState(state): count for state, count in uow.session.connection().execute(query)}
+    return {state: found.get(state, 0) for state in ArrivalState}
+
+
+def count_holding_back(uow: UnitOfWork, *, studies: Studies = None) -> int:
+    """Return how many arrivals hold something in the quarantine."""
+    query = select(func.count()).select_from(ARRIVALS).where(_visible(studies), _holding_back())
+    return int(uow.session.connection().scalar(query) or 0)
+
+
+def quiet_ids(uow: UnitOfWork, *, since: datetime) -> Sequence[ArrivalId]:
+    """Return the receiving arrivals that got nothing since a moment, oldest first."""
+    query = select(ARRIVALS.c.id).where(
+        ARRIVALS.c.state == ArrivalState.receiving.value, ARRIVALS.c.last_instance_at <= since
+    )
+    return [ArrivalId(found) for found in uow.session.connection().scalars(query.order_by(ARRIVALS.c.id))]
+
+
+def ordered(uow: UnitOfWork, *, limit: int) -> Sequence[Arrival]:
+    """Return the unsettled arrivals whose current attempt has a flow run, oldest first."""
+    query = (
+        select(_arrival)
+        .where(ARRIVALS.c.state == ArrivalState.complete.value, ARRIVALS.c.flow_run_id.is_not(None))
+        .order_by(ARRIVALS.c.id)
+        .limit(limit)
+    )
+    return uow.session.scalars(query).all()
+
+
+def last_change(uow: UnitOfWork) -> tuple[datetime | None, int]:
+    """Return when anything changed last, and how many arrivals receive now; cheap enough to ask all the time."""
+    connection = uow.session.connection()
+    changed_at = connection.scalar(select(ARRIVALS.c.changed_at).order_by(ARRIVALS.c.changed_at.desc()).limit(1))
+    receiving = select(func.count()).select_from(ARRIVALS).where(ARRIVALS.c.state == ArrivalState.receiving.value)
+    return changed_at, int(connection.scalar(receiving) or 0)
+
+
+def instances(
+    uow: UnitOfWork, arrival_id: ArrivalId, *, after_id: int = 0, limit: int, only_quarantined: bool = False
+) -> Sequence[InstanceRecord]:
+    """Return instances of an arrival in the order in which they came in."""
+    query = (
+        select(INSTANCES)
+        .where(INSTANCES.c.arrival_id == arrival_id, INSTANCES.c.id > after_id)
+        .order_by(INSTANCES.c.id)
+        .limit(limit)
+    )
+    if only_quarantined:
+        query = query.where(_QUARANTINED)
+    return [_instance_record(row) for row in uow.session.connection().execute(query)]
+
+
+def files(uow: UnitOfWork, arrival_id: ArrivalId) -> Sequence[StoredFile]:
+    """Return the files of an arrival that are not in the quarantine."""
+    query = select(INSTANCES).where(INSTANCES.c.arrival_id == arrival_id, ~_QUARANTINED).order_by(INSTANCES.c.id)
+    return [
+        StoredFile(filename(row.sop_instance_uid, row.sha256), row.path, row.size_bytes, row.received_at)
+        for row in uow.session.connection().execute(query)
+    ]
+
+
+def series(uow: UnitOfWork, arrival_id: ArrivalId) -> Sequence[SeriesSummary]:
+    """Return what came in of each series, in the order of their first object."""
+    query = (
+        select(
+            INSTANCES.c.series_instance_uid,
+            INSTANCES.c.sop_class_uid,
+            INSTANCES.c.transfer_syntax_uid,
+            func.count().label("objects"),
+            func.sum(INSTANCES.c.size_bytes).label("size_bytes"),
+            func.count().filter(_QUARANTINED).label("quarantined"),
+        )
+        .where(INSTANCES.c.arrival_id == arrival_id)
+        .group_by(INSTANCES.c.series_instance_uid, INSTANCES.c.sop_class_uid, INSTANCES.c.transfer_syntax_uid)
+        .order_by(func.min(INSTANCES.c.id))
+    )
+    kinds: dict[str | None, list[Any]] = {}
+    for row in uow.session.connection().execute(query):
+        kinds.setdefault(row.series_instance_uid, []).append(row)
+    return [
+        SeriesSummary(
+            series_instance_uid=uid,
+            sop_class_uids=tuple(dict.fromkeys(row.sop_class_uid for row in rows)),
+            transfer_syntax_uids=tuple(dict.fromkeys(row.transfer_syntax_uid for row in rows)),
+            count=sum(row.objects for row in rows),
+            quarantined_count=sum(row.quarantined for row in rows),
+            size_bytes=sum(int(row.size_bytes) for row in rows),
+        )
+        for uid, rows in kinds.items()
+    ]
+
+
+def reasons(uow: UnitOfWork, arrival_ids: Sequence[int]) -> dict[int, tuple[ReasonCount, ...]]:
+    """Return, by arrival, why its instances are in the quarantine, the most frequent reason first."""
+    query = (
+        select(INSTANCES.c.arrival_id, INSTANCES.c.reason, func.count().label("objects"))
+        .where(INSTANCES.c.arrival_id.in_(arrival_ids), _QUARANTINED)
+        .group_by(INSTANCES.c.arrival_id, INSTANCES.c.reason)
+        .order_by(func.count().desc(), INSTANCES.c.reason)
+    )
+    found: dict[int, list[ReasonCount]] = {}
+    for row in uow.session.connection().execute(query):
+        found.setdefault(row.arrival_id, []).append(ReasonCount(reason=row.reason or "", count=row.objects))
+    return {arrival_id: tuple(counts) for arrival_id, counts in found.items()}
+
+
+def digests(uow: UnitOfWork, arrival_id: ArrivalId) -> frozenset[str]:
+    """Return the digests of an arrival's instances."""
+    query = select(INSTANCES.c.sha256).where(INSTANCES.c.arrival_id == arrival_id)
+    return frozenset(uow.session.connection().scalars(query))
+
+
+def quarantine_instance(uow: UnitOfWork, arrival_id: ArrivalId, *, sha256: str, reason: str) -> None:
+    """Put one instance into the quarantine. One that could not be read keeps the reason it has."""
+    uow.session.connection().execute(
+        update(INSTANCES)
+        .where(INSTANCES.c.arrival_id == arrival_id, INSTANCES.c.sha256 == sha256, INSTANCES.c.readable)
+        .values(status=InstanceStatus.quarantined.value, reason=reason)
+    )
+
+
+def accept_stored(uow: UnitOfWork, arrival_id: ArrivalId) -> None:
+    """Mark every instance that is not in the quarantine as accepted."""
+    uow.session.connection().execute(
+        update(INSTANCES)
+        .where(INSTANCES.c.arrival_id == arrival_id, ~_QUARANTINED)
+        .values(status=InstanceStatus.accepted.value)
+    )
+
+
+def release_readable(uow: UnitOfWork, arrival_id: ArrivalId) -> None:
+    """Take every readable instance out of the quarantine, for another try."""
+    uow.session.connection().execute(
+        update(INSTANCES)
+        .where(INSTANCES.c.arrival_id == arrival_id, INSTANCES.c.readable)
+        .values(status=InstanceStatus.stored.value, reason=None)
+    )
+
+
+def count_quarantined(uow: UnitOfWork, arrival_id: ArrivalId) -> int:
+    """Return how many instances of an arrival are in the quarantine."""
+    query = select(func.count()).select_from(INSTANCES).where(INSTANCES.c.arrival_id == arrival_id, _QUARANTINED)
+    return int(uow.session.connection().scalar(query) or 0)
+
+
+def note(uow: UnitOfWork, arrival: Arrival, *, actor: str, what: str, detail: str | None = None) -> None:
+    """Write one line of an arrival's history and mark the arrival as changed."""
+    assert arrival.id is not None
+    arrival.changed_at = utc_now()
+    uow.session.add(arrival)
+    uow.session.add(ArrivalEvent(arrival_id=arrival.id, actor=actor, what=what, detail=detail))
+
+
+def history(uow: UnitOfWork, arrival_id: ArrivalId) -> Sequence[EventRecord]:
+    """Return an arrival's history, newest first."""
+    query = select(EVENTS).where(EVENTS.c.arrival_id == arrival_id).order_by(EVENTS.c.id.desc())
+    rows = uow.session.connection().execute(query)
+    return [EventRecord(at=row.at, actor=row.actor, what=row.what, detail=row.detail) for row in rows]
+
+
+def _visible(studies: Studies) -> Any:
+    if studies is None:
+        return ARRIVALS.c.id.is_not(None)
+    return or_(ARRIVALS.c.study.is_(None), ARRIVALS.c.study.in_(sorted(studies)))
+
+
+def _holding_back() -> Any:
+    return or_(ARRIVALS.c.state == ArrivalState.quarantined.value, ARRIVALS.c.quarantined_count > 0)
+
+
+def _instance_record(row: Any) -> InstanceRecord:
+    return InstanceRecord(
+        id=row.id,
+        sop_instance_uid=row.sop_instance_uid,
+        sha256=row.sha256,
+        sop_class_uid=row.sop_class_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        study_instance_uid=row.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        size_bytes=row.size_bytes,
+        received_at=row.received_at,
+        copies=row.copies,
+        status=InstanceStatus(row.status),
+        reason=row.reason,
+        filename=filename(row.sop_instance_uid, row.sha256),
+    )

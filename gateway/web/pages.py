@@ -1,0 +1,163 @@
+"""Pages of the gateway: arrivals, one arrival, the quarantine; live. May import FastAPI and the service."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer, studies_of
+from gateway.arrivals.monitor import TOPIC
+from gateway.arrivals.service import Arrivals
+from gateway.contract.ids import ArrivalId
+from gateway.contract.states import ArrivalState
+from gateway.web import views
+from service_kit.accounts.domain import Principal, Role
+from service_kit.accounts.guards import require_role
+from service_kit.web.pages import Pages
+
+router = APIRouter()
+pages = Pages(service="gateway")
+
+_PAGE_SIZE = 50
+_HELD_BACK_SHOWN = 200
+Looker = Annotated[Principal, Depends(require_role(Role.coordinator))]
+
+
+@router.get("/")
+def show_arrivals(
+    request: Request,
+    arrivals: ArrivalsService,
+    principal: Looker,
+    *,
+    state: ArrivalState | None = None,
+    cursor: str | None = None,
+) -> Response:
+    """Show the arrivals, newest first."""
+    return pages.render(
+        request, "arrivals.html", _list_context(request, arrivals, principal, state=state, cursor=cursor)
+    )
+
+
+@router.get("/parts/arrivals")
+def show_arrivals_part(
+    request: Request,
+    arrivals: ArrivalsService,
+    principal: Looker,
+    *,
+    state: ArrivalState | None = None,
+    cursor: str | None = None,
+) -> Response:
+    """Show the part of the list that changes."""
+    return pages.render(
+        request, "arrivals_part.html", _list_context(request, arrivals, principal, state=state, cursor=cursor)
+    )
+
+
+@router.get("/arrivals/{arrival_id}")
+def show_arrival(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Looker) -> Response:
+    """Show one arrival."""
+    return pages.render(request, "arrival.html", _arrival_context(arrivals, principal, arrival_id))
+
+
+@router.get("/parts/arrivals/{arrival_id}")
+def show_arrival_part(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Looker) -> Response:
+    """Show the part of one arrival that changes."""
+    return pages.render(request, "arrival_part.html", _arrival_context(arrivals, principal, arrival_id))
+
+
+@router.post("/arrivals/{arrival_id}/complete")
+def complete_arrival(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> Response:
+    """Count an arrival as complete now."""
+    arrivals.complete(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+    return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
+
+
+@router.post("/arrivals/{arrival_id}/retry")
+def retry_arrival(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> Response:
+    """Try what is in the quarantine again."""
+    arrivals.retry(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+    return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
+
+
+@router.get("/quarantine")
+def show_quarantine(
+    request: Request, arrivals: ArrivalsService, principal: Looker, cursor: str | None = None
+) -> Response:
+    """Show what is held back, and why."""
+    return pages.render(request, "quarantine.html", _quarantine_context(request, arrivals, principal, cursor))
+
+
+@router.get("/parts/quarantine")
+def show_quarantine_part(
+    request: Request, arrivals: ArrivalsService, principal: Looker, cursor: str | None = None
+) -> Response:
+    """Show the part of the quarantine that changes."""
+    return pages.render(request, "quarantine_part.html", _quarantine_context(request, arrivals, principal, cursor))
+
+
+@router.get("/events")
+async def stream_events(request: Request, _principal: Reader) -> StreamingResponse:
+    """Stream the signal that something about arrivals changed."""
+    response: StreamingResponse = request.app.state.broadcast.response(request, topics=[TOPIC])
+    return response
+
+
+def _list_context(
+    request: Request, arrivals: Arrivals, principal: Principal, *, state: ArrivalState | None, cursor: str | None
+) -> dict[str, Any]:
+    studies = studies_of(principal)
+    page = arrivals.page(states=None if state is None else [state], cursor=cursor, limit=_PAGE_SIZE, studies=studies)
+    return {
+        **_tabs(arrivals, principal),
+        "arrivals": [views.view(record) for record in page.items],
+        "state": state,
+        "labels": views.LABELS,
+        "query": _query(state=state.value if state else None, cursor=cursor),
+        "next_href": _next_href(request, "/", page.next_cursor, state=state.value if state else None),
+        "first_href": pages.own_url(request, "/") + _query(state=state.value if state else None) if cursor else None,
+        "short_uid": views.short_uid,
+        "settings": request.app.state.settings,
+    }
+
+
+def _arrival_context(arrivals: Arrivals, principal: Principal, arrival_id: int) -> dict[str, Any]:
+    record = arrivals.get(ArrivalId(arrival_id), studies=studies_of(principal))
+    return {
+        "arrival": views.view(record),
+        "series": arrivals.series(ArrivalId(arrival_id)),
+        "history": arrivals.history(ArrivalId(arrival_id)),
+        "held_back": arrivals.held_back(ArrivalId(arrival_id), limit=_HELD_BACK_SHOWN),
+        "may_change": principal.has_scope("gateway:write", study=record.study),
+        "short_uid": views.short_uid,
+        "uid_names": views.uid_names,
+    }
+
+
+def _quarantine_context(
+    request: Request, arrivals: Arrivals, principal: Principal, cursor: str | None
+) -> dict[str, Any]:
+    page = arrivals.quarantine(cursor=cursor, limit=_PAGE_SIZE, studies=studies_of(principal))
+    return {
+        **_tabs(arrivals, principal),
+        "entries": [(views.view(entry.arrival), entry.reasons) for entry in page.items],
+        "query": _query(cursor=cursor),
+        "next_href": _next_href(request, "/quarantine", page.next_cursor),
+        "first_href": pages.own_url(request, "/quarantine") if cursor else None,
+        "may_change": principal.has_scope("gateway:write"),
+        "short_uid": views.short_uid,
+    }
+
+
+def _tabs(arrivals: Arrivals, principal: Principal) -> dict[str, Any]:
+    by_state, holding_back = arrivals.counts(studies=studies_of(principal))
+    return {"by_state": by_state, "total": sum(by_state.values()), "holding_back": holding_back}
+
+
+def _query(**values: str | None) -> str:
+    given = {name: value for name, value in values.items() if value}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _next_href(request: Request, path: str, cursor: str | None, **values: str | None) -> str | None:
+    return pages.own_url(request, path) + _query(**values, cursor=cursor) if cursor else None

@@ -1,0 +1,94 @@
+"""What the pages of the gateway show of an arrival, in words. Pure; may import pydicom for names of UIDs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydicom.uid import UID
+
+from gateway.contract.schemas import ArrivalRecord
+from gateway.contract.states import ArrivalState
+from service_kit.tables import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+#: How a state is called on pages, and its colour.
+LABELS: dict[ArrivalState, tuple[str, str]] = {
+    ArrivalState.receiving: ("receiving", "blue"),
+    ArrivalState.complete: ("in processing", "yellow"),
+    ArrivalState.accepted: ("archived", "green"),
+    ArrivalState.quarantined: ("quarantined", "red"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalView:
+    """One arrival as pages show it.
+
+    Parameters
+    ----------
+    quiet_s, quiet_total_s
+        How much of the quiet period is over; None unless it receives.
+    """
+
+    record: ArrivalRecord
+    label: str
+    tone: str
+    sender: str
+    may_retry: bool
+    quiet_s: float | None
+    quiet_total_s: float | None
+
+
+def view(record: ArrivalRecord) -> ArrivalView:
+    """Return what pages show of an arrival."""
+    label, tone = LABELS[record.state]
+    quiet_s = quiet_total_s = None
+    if record.complete_expected_at is not None:
+        quiet_total_s = (record.complete_expected_at - record.last_instance_at).total_seconds()
+        quiet_s = round(min(max((utc_now() - record.last_instance_at).total_seconds(), 0.0), quiet_total_s), 1)
+    return ArrivalView(
+        record=record,
+        label=label,
+        tone=tone,
+        sender=record.calling_ae or "not known yet",
+        may_retry=_may_retry(record),
+        quiet_s=quiet_s,
+        quiet_total_s=quiet_total_s,
+    )
+
+
+def short_uid(uid: str | None) -> str:
+    """Return the end of a UID, enough to tell two apart at a glance.
+
+    Examples
+    --------
+    >>> short_uid("1.2.840.113619.2.5.1762583153.215519.978957063.78")
+    '…978957063.78'
+    >>> short_uid("1.2.3"), short_uid(None)
+    ('1.2.3', 'not readable')
+    """
+    if uid is None:
+        return "not readable"
+    return uid if len(uid) <= 16 else f"…{uid[-12:]}"
+
+
+def uid_names(uids: Sequence[str]) -> str:
+    """Return the names that the standard gives to UIDs; a private one stands for itself.
+
+    Examples
+    --------
+    >>> uid_names(["1.2.840.10008.5.1.4.1.1.4", "1.2.3"])
+    'MR Image Storage, 1.2.3'
+    """
+    return ", ".join(UID(uid).name or "not known" for uid in uids) or "not known"
+
+
+def _may_retry(record: ArrivalRecord) -> bool:
+    if record.study_instance_uid is None:
+        return False
+    holds_back = record.state is ArrivalState.accepted and record.quarantined_count > 0
+    return record.state is ArrivalState.quarantined or holds_back
