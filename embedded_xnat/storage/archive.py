@@ -53,9 +53,10 @@ class Archive:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a transaction that only reads."""
+        """Open a transaction that only reads; what was read stays usable after it."""
         with self.database.read() as uow:
             yield uow.session
+            uow.session.expunge_all()
 
     @contextmanager
     def change(self) -> Iterator[Change]:
@@ -71,8 +72,8 @@ class Archive:
 
     def recover(self) -> None:
         """Finish what an earlier process left to do on disk, and remove what it left half-written."""
-        with self.database.read() as uow:
-            rows = list(uow.session.exec(select(MoveRow).order_by(col(MoveRow.number))))
+        with self.read() as session:
+            rows = list(session.exec(select(MoveRow).order_by(col(MoveRow.number))))
         if rows:
             logger.info("finishing changes on disk", extra={"count": len(rows)})
             self._finish(rows)

@@ -1,0 +1,82 @@
+"""Builds the ASGI app of the embedded XNAT from its settings. May import FastAPI."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from sqlalchemy.exc import IntegrityError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from embedded_xnat.contract.errors import BadName
+from embedded_xnat.imports import endpoints as import_endpoints
+from embedded_xnat.logins import endpoints as login_endpoints
+from embedded_xnat.logins.gate import LoginGate
+from embedded_xnat.logins.service import Logins
+from embedded_xnat.objects import tree
+from embedded_xnat.settings import EmbeddedXnatSettings
+from embedded_xnat.site import endpoints as site_endpoints
+from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.files import FileStore
+from service_kit import health, migrations, problems
+from service_kit.accounts import Accounts
+from service_kit.database import Database
+from service_kit.problems import problem
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
+    """Return the app; databases are migrated and opened when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(_open, app, settings)
+        logger.info("archive is ready")
+        yield
+        app.state.archive.database.dispose()
+        app.state.accounts.database.dispose()
+
+    app = FastAPI(
+        title="Cohortflow embedded XNAT",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.service = "embedded_xnat"
+    problems.install(app)
+    app.add_exception_handler(BadName, _on_bad_name)
+    app.add_exception_handler(IntegrityError, _on_conflict)
+    for router in (login_endpoints.router, site_endpoints.router, import_endpoints.router, tree.router):
+        app.include_router(router)
+    app.add_middleware(LoginGate, logins=lambda: app.state.logins)
+
+    def ask_database() -> None:
+        app.state.archive.database.ping()
+
+    health.install(app, {"database": ask_database})
+    return app
+
+
+def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
+    migrations.upgrade(settings.database_url, package="embedded_xnat")
+    database = Database(settings.database_url)
+    accounts = Accounts.open(settings.accounts_database_url)
+    archive = Archive(database, FileStore(settings.data_dir))
+    archive.recover()
+    app.state.archive = archive
+    app.state.accounts = accounts
+    app.state.logins = Logins(database, accounts, idle_s=settings.login_idle_s)
+
+
+async def _on_bad_name(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadName)
+    return problem(417, error.title, error.detail, instance=request.url.path)
+
+
+async def _on_conflict(request: Request, error: Exception) -> Response:
+    logger.info("two changes met", extra={"error": type(error).__name__})
+    return problem(409, "Conflict", "Another request changed the same object; try again.", instance=request.url.path)

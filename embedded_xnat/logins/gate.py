@@ -1,0 +1,172 @@
+"""ASGI middleware: finds out who asks before anything else does, and keeps XNAT's cookies. May import Starlette.
+
+It also gives equal addresses one form: ``/REST/X`` and ``/data/archive/X`` become ``/data/X``.
+"""
+
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from embedded_xnat.contract.errors import LoginFailed
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.logins.service import Logins
+from service_kit.errors import ServiceError
+from service_kit.problems import problem, status_of
+
+COOKIE = "JSESSIONID"
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/metrics", "/data/services/auth", "/favicon.ico"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class LoginGate:
+    """Lets pass who is logged in; everybody else gets a 401.
+
+    Parameters
+    ----------
+    logins
+        Called when the first request comes; the app opens its databases at its start.
+    """
+
+    def __init__(self, app: ASGIApp, *, logins: Callable[[], Logins]) -> None:
+        self._app = app
+        self._logins = logins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["path"] = one_form(scope["path"])
+        request = Request(scope)
+        try:
+            await self._enter(request)
+        except ServiceError as error:
+            await _refusal(error)(scope, receive, send)
+            return
+        state = scope["state"]
+        if state["visitor"] is None and scope["path"] not in OPEN_PATHS:
+            await _refusal(LoginFailed())(scope, receive, send)
+            return
+        if state["from_cookie"] and _comes_from_elsewhere(request):
+            await problem(403, "Not allowed", "This change came from a page of another site.")(scope, receive, send)
+            return
+        idle_s = self._logins().idle_s
+
+        async def with_cookies(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                login_id = state.get("new_login")
+                if login_id is not None:
+                    headers.append("Set-Cookie", f"{COOKIE}={login_id}; Path=/; HttpOnly; SameSite=Lax")
+                if login_id is not None or state["from_cookie"]:
+                    headers.append("Set-Cookie", expiration_cookie(idle_s))
+            await send(message)
+
+        await self._app(scope, receive, with_cookies)
+
+    async def _enter(self, request: Request) -> None:
+        """Note in the request's state who asks, and by what."""
+        state = request.scope.setdefault("state", {})
+        state.update(visitor=None, login_id=None, from_cookie=False, new_login=None)
+        login_id = request.cookies.get(COOKIE)
+        if login_id is not None:
+            visitor = await run_in_threadpool(self._logins().visitor_of, login_id)
+            if visitor is not None:
+                state.update(visitor=visitor, login_id=login_id, from_cookie=True)
+                return
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return
+        username, password = read_basic(authorization)
+        address = request.client.host if request.client is not None else ""
+        visitor = await run_in_threadpool(self._logins().check, username, password, address=address)
+        state["visitor"] = visitor
+        if request.url.path in {"/", "/data/JSESSION"}:
+            state["new_login"] = state["login_id"] = await run_in_threadpool(self._logins().open, visitor)
+
+
+def one_form(path: str) -> str:
+    """Return the one form of an address that has several.
+
+    Examples
+    --------
+    >>> one_form("/REST/archive/projects"), one_form("/data/archive/projects"), one_form("/xapi/schemas")
+    ('/data/projects', '/data/projects', '/xapi/schemas')
+    """
+    if path == "/REST" or path.startswith("/REST/"):
+        path = "/data" + path.removeprefix("/REST")
+    if path.startswith("/data/archive/"):
+        path = "/data/" + path.removeprefix("/data/archive/")
+    return path
+
+
+def expiration_cookie(idle_s: int) -> str:
+    """Return the cookie that tells a client when to call again; the quotes are part of its value."""
+    return f'SESSION_EXPIRATION_TIME="{int(time.time() * 1000)},{idle_s * 1000}"; Path=/; SameSite=Lax'
+
+
+def read_basic(authorization: str) -> tuple[str, str]:
+    """Return user and password of a Basic header.
+
+    Raises
+    ------
+    LoginFailed
+        If it is none.
+    """
+    kind, _, value = authorization.partition(" ")
+    try:
+        decoded = base64.b64decode(value.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise LoginFailed from error
+    username, separator, password = decoded.partition(":")
+    if kind.lower() != "basic" or not separator:
+        raise LoginFailed
+    return username, password
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Return who asks; the gate lets nobody else come here."""
+    visitor = request.scope["state"]["visitor"]
+    if not isinstance(visitor, Visitor):
+        raise LoginFailed
+    return visitor
+
+
+def _comes_from_elsewhere(request: Request) -> bool:
+    """Tell whether a browser sends a change for a page of another origin."""
+    if request.method in _SAFE:
+        return False
+    if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        return True
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+
+
+def _refusal(error: ServiceError) -> Response:
+    status = status_of(error)
+    if status != 401:
+        return problem(status, error.title, error.detail)
+    body = f"<html><body><h3>{error.detail}</h3></body></html>"
+    return Response(body, 401, {"WWW-Authenticate": 'Basic realm="XNAT Protected Area"'}, media_type="text/html")
+
+
+def login_failed_answer(error: ServiceError) -> Response:
+    """Return the answer to a failed login: the sentence in the form clients look for."""
+    response = _refusal(error)
+    if "www-authenticate" in response.headers:
+        del response.headers["www-authenticate"]
+    return response
+
+
+def plain(text: str, status: int = 200) -> Response:
+    """Return a plain text answer."""
+    return PlainTextResponse(text, status)

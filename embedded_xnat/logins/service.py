@@ -1,0 +1,206 @@
+"""Logins: JSESSION, Basic and alias tokens over the accounts of all services. May import SQLModel.
+
+A login is checked once and then known by the digest of its id, in memory and in the database, so that a request costs
+no password hash and a restart of the server ends no login.
+"""
+
+import hashlib
+import re
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import delete
+from sqlmodel import col
+
+from embedded_xnat.contract.errors import LoginFailed
+from embedded_xnat.db.tables import AliasTokenRow, LoginRow
+from embedded_xnat.domain.roles import Visitor
+from service_kit.accounts import Accounts, Principal, Role
+from service_kit.accounts.errors import UserUnknown
+from service_kit.database import Database
+from service_kit.errors import Unauthenticated
+from service_kit.tables import utc_now
+
+ALIAS = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+TOKEN_LIFE = timedelta(days=2)
+#: How long the rights of a login are taken as known.
+RECHECK_S = 20.0
+#: How far the stored time of last use may lag behind.
+TOUCH_S = 60.0
+
+
+@dataclass
+class _Live:
+    visitor: Visitor
+    used_at: float
+    checked_at: float
+    stored_at: float
+
+
+@dataclass(frozen=True)
+class AliasToken:
+    """An alias token, with the secret that is shown once."""
+
+    alias: str
+    secret: str
+
+
+class Logins:
+    """All logins of the archive.
+
+    Parameters
+    ----------
+    idle_s
+        After how many idle seconds a login ends.
+    """
+
+    def __init__(self, database: Database, accounts: Accounts, *, idle_s: int) -> None:
+        self.idle_s = idle_s
+        self._database = database
+        self._accounts = accounts
+        self._live: dict[str, _Live] = {}
+        self._lock = threading.Lock()
+
+    def log_in(self, username: str, password: str, *, address: str) -> tuple[str, Visitor]:
+        """Check user and password (or alias and secret) and open a login; return its id.
+
+        Raises
+        ------
+        Unauthenticated, TooManyRequests
+        """
+        visitor = self.check(username, password, address=address)
+        return self.open(visitor), visitor
+
+    def check(self, username: str, password: str, *, address: str) -> Visitor:
+        """Return who user and password belong to; a pair that was right a moment ago is remembered.
+
+        Raises
+        ------
+        Unauthenticated, TooManyRequests
+        """
+        if ALIAS.fullmatch(username):
+            return self._of_alias(username, password)
+        try:
+            principal = self._accounts.principal_of_basic(username, password, address=address)
+        except Unauthenticated as error:
+            raise LoginFailed from error
+        if principal.scopes is not None:  # tokens of the other services are for those
+            raise LoginFailed
+        return _visitor(principal)
+
+    def open(self, visitor: Visitor) -> str:
+        """Open a login for somebody already known; return its id."""
+        login_id = secrets.token_hex(16).upper()
+        digest = _digest(login_id)
+        horizon = utc_now() - timedelta(seconds=self.idle_s)
+        with self._database.write() as uow:
+            uow.session.connection().execute(delete(LoginRow).where(col(LoginRow.last_used_at) < horizon))
+            uow.session.add(LoginRow(digest=digest, username=visitor.username))
+        now = time.time()
+        with self._lock:
+            self._live = {key: live for key, live in self._live.items() if now - live.used_at < self.idle_s}
+            self._live[digest] = _Live(visitor, now, now, now)
+        return login_id
+
+    def visitor_of(self, login_id: str) -> Visitor | None:
+        """Return whose login this is and note its use; None when there is none or it has ended."""
+        digest, now = _digest(login_id), time.time()
+        live = self._live.get(digest)
+        if live is not None and now - live.used_at < self.idle_s and now - live.checked_at < RECHECK_S:
+            live.used_at = now
+            return live.visitor
+        return self._reload(digest, live, now)
+
+    def end(self, login_id: str) -> None:
+        """End a login; its id answers nothing any more."""
+        digest = _digest(login_id)
+        with self._database.write() as uow:
+            uow.session.connection().execute(delete(LoginRow).where(col(LoginRow.digest) == digest))
+        with self._lock:
+            self._live.pop(digest, None)
+
+    def issue_token(self, visitor: Visitor) -> AliasToken:
+        """Issue an alias token for a visitor."""
+        token = AliasToken(str(uuid4()), secrets.token_urlsafe(32))
+        with self._database.write() as uow:
+            uow.session.connection().execute(delete(AliasTokenRow).where(col(AliasTokenRow.expires_at) < utc_now()))
+            uow.session.add(
+                AliasTokenRow(
+                    alias=token.alias,
+                    secret_sha256=_digest(token.secret),
+                    username=visitor.username,
+                    expires_at=utc_now() + TOKEN_LIFE,
+                )
+            )
+        return token
+
+    def validate_token(self, alias: str, secret: str) -> str | None:
+        """Return the user of an alias token; None when it is not valid."""
+        with self._database.read() as uow:
+            row = uow.session.get(AliasTokenRow, alias.lower())
+            uow.session.expunge_all()
+        if row is None or row.expires_at < utc_now() or not secrets.compare_digest(row.secret_sha256, _digest(secret)):
+            return None
+        return row.username
+
+    def invalidate_token(self, alias: str, secret: str) -> bool:
+        """End an alias token; False when it was not valid."""
+        if self.validate_token(alias, secret) is None:
+            return False
+        with self._database.write() as uow:
+            uow.session.connection().execute(delete(AliasTokenRow).where(col(AliasTokenRow.alias) == alias.lower()))
+        return True
+
+    def _of_alias(self, alias: str, secret: str) -> Visitor:
+        username = self.validate_token(alias, secret)
+        visitor = None if username is None else self._known(username)
+        if visitor is None:
+            raise LoginFailed
+        return visitor
+
+    def _reload(self, digest: str, live: _Live | None, now: float) -> Visitor | None:
+        with self._database.read() as uow:
+            row = uow.session.get(LoginRow, digest)
+            uow.session.expunge_all()
+        if row is None:
+            with self._lock:
+                self._live.pop(digest, None)
+            return None
+        used_at = max(row.last_used_at.timestamp(), live.used_at if live is not None else 0.0)
+        if now - used_at >= self.idle_s:
+            return None
+        visitor = self._known(row.username)
+        if visitor is None:
+            return None
+        stored_at = row.last_used_at.timestamp()
+        if now - stored_at > min(TOUCH_S, self.idle_s / 4):
+            with self._database.write() as uow:
+                found = uow.session.get(LoginRow, digest)
+                if found is None:
+                    return None
+                found.last_used_at = utc_now()
+                uow.session.add(found)
+        with self._lock:
+            self._live[digest] = _Live(visitor, now, now, now)
+        return visitor
+
+    def _known(self, username: str) -> Visitor | None:
+        try:
+            if not self._accounts.user(username).is_active:
+                return None
+            return _visitor(self._accounts.principal(username))
+        except UserUnknown:
+            return None
+
+
+def _visitor(principal: Principal) -> Visitor:
+    everywhere = principal.studies((Role.admin, Role.engineer)) is None
+    return Visitor(principal.username, everything=everywhere)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

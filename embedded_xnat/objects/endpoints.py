@@ -1,0 +1,327 @@
+"""Answers requests for objects: one function an object and method, found by a table. May import Starlette.
+
+Addresses of XNAT form a tree that can be entered at several places; `embedded_xnat.domain.addresses` reads them, and
+the table below says what each method does with what was read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.db import repository
+from embedded_xnat.domain.addresses import Address, ObjectKind, Step
+from embedded_xnat.domain.items import items_document
+from embedded_xnat.domain.layout import Place
+from embedded_xnat.domain.roles import Action, Visitor
+from embedded_xnat.domain.setters import read_changes
+from embedded_xnat.domain.tables import Row, table_csv, table_document
+from embedded_xnat.domain.values import truth
+from embedded_xnat.objects import changes, listing
+from embedded_xnat.objects.items import item_of
+from embedded_xnat.objects.listing import Query
+from embedded_xnat.objects.locate import Located, locate
+from embedded_xnat.schema.registry import MODEL
+from embedded_xnat.storage.archive import Archive
+
+DEFAULT_TYPES = {
+    ObjectKind.EXPERIMENT: "xnat:mrSessionData",
+    ObjectKind.SCAN: "xnat:mrScanData",
+    ObjectKind.ASSESSOR: "xnat:qcAssessmentData",
+    ObjectKind.RECONSTRUCTION: "xnat:reconstructedImageData",
+}
+BASE_TYPES = {
+    ObjectKind.EXPERIMENT: "xnat:experimentData",
+    ObjectKind.SCAN: "xnat:imageScanData",
+    ObjectKind.ASSESSOR: "xnat:derivedData",
+    ObjectKind.RECONSTRUCTION: "xnat:reconstructedImageData",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request for something in the tree of objects."""
+
+    request: Request
+    archive: Archive
+    visitor: Visitor
+    address: Address
+    query: Query
+    id_prefix: str
+
+    @property
+    def parameters(self) -> Sequence[tuple[str, str]]:
+        """All parameters of the query."""
+        return self.query.parameters
+
+
+def table(call: Call, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
+    """Answer with a table, as JSON or CSV."""
+    if (call.query.get("format") or "json").lower() == "csv":
+        return PlainTextResponse(table_csv(rows, columns), media_type="text/csv")
+    return JSONResponse(table_document(rows))
+
+
+def list_objects(call: Call) -> Response:
+    """List a collection."""
+    kind = ObjectKind(call.address.aspect or "")
+    with call.archive.read() as session:
+        found = locate(session, call.address, call.visitor)
+        project_id = found.project.id if call.address.key(ObjectKind.PROJECT) and found.project else None
+        if kind is ObjectKind.PROJECT:
+            return table(call, listing.list_projects(session, call.visitor, call.query), listing.PROJECT_COLUMNS)
+        if kind is ObjectKind.SUBJECT:
+            rows = listing.list_subjects(session, call.visitor, project_id, call.query)
+            return table(call, rows, listing.SUBJECT_COLUMNS)
+        if kind is ObjectKind.EXPERIMENT:
+            rows = listing.list_experiments(
+                session,
+                call.visitor,
+                project_id=project_id,
+                subject_id=found.subject.id if found.subject is not None else None,
+                query=call.query,
+            )
+            return table(call, rows, listing.EXPERIMENT_COLUMNS)
+        if found.experiment is None:
+            raise NoSuchObject("experiment")
+        if kind is ObjectKind.ASSESSOR:
+            rows = listing.list_assessors(session, found.experiment, call.query)
+            return table(call, rows, listing.ASSESSOR_COLUMNS)
+        return table(call, listing.list_scans(session, found.experiment, kind, call.query), listing.SCAN_COLUMNS)
+
+
+def read_object(call: Call) -> Response:
+    """Return an object in item form."""
+    with call.archive.read() as session:
+        found = locate(session, call.address, call.visitor)
+        return JSONResponse(items_document(item_of(session, found)))
+
+
+def put_project(call: Call) -> Response:
+    """Make a project, or set fields of it."""
+    project_id = call.address.steps[-1].key
+    with call.archive.change() as change:
+        if repository.project_by_id(change.session, project_id) is None:
+            changes.create_project(change.session, call.visitor, project_id, call.parameters)
+        else:
+            found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
+            assert found.project is not None
+            changes.set_fields(found.project, call.parameters)
+            change.session.add(found.project)
+    return PlainTextResponse(project_id)
+
+
+def put_subject(call: Call) -> Response:
+    """Make a subject, set fields of it, or rename it."""
+    with call.archive.change() as change:
+        found = _existing(change.session, call)
+        if found is not None and found.subject is not None:
+            before = found.place.folder()
+            subject = found.subject
+            changes.refuse_other_place(call.parameters, subject)
+            changes.set_fields(subject, call.parameters)
+            label = _new_label(call, subject.xsi_type)
+            if label and changes.rename(change.session, subject, label):
+                change.move(before, found.place.folder())
+            change.session.add(subject)
+            return PlainTextResponse(subject.id)
+        parent = locate(change.session, _parent(call.address), call.visitor, action=Action.CREATE)
+        if parent.project is None:
+            raise NoSuchObject("subject")
+        created = changes.create_subject(
+            change.session,
+            call.visitor,
+            parent.project,
+            label=call.address.steps[-1].key,
+            id_prefix=call.id_prefix,
+            parameters=call.parameters,
+        )
+        return PlainTextResponse(created.id, 201)
+
+
+def put_experiment(call: Call) -> Response:
+    """Make an experiment, set fields or the status of it, or rename it."""
+    with call.archive.change() as change:
+        found = _existing(change.session, call)
+        experiment = None if found is None else found.assessor or found.experiment
+        if found is not None and experiment is not None:
+            before = found.place.folder()
+            changes.refuse_other_place(call.parameters, experiment)
+            changes.set_fields(experiment, call.parameters)
+            changes.set_status(experiment, call.parameters)
+            label = _new_label(call, experiment.xsi_type)
+            if label and changes.rename(change.session, experiment, label):
+                change.move(before, found.place.folder())
+            change.session.add(experiment)
+            return PlainTextResponse(experiment.id)
+        parent = locate(change.session, _parent(call.address), call.visitor, action=Action.CREATE)
+        if parent.subject is None or parent.project is None:
+            raise NoSuchObject("experiment")
+        kind = ObjectKind.EXPERIMENT
+        created = changes.create_experiment(
+            change.session,
+            call.visitor,
+            parent.subject,
+            project_id=parent.project.id,
+            label=call.address.steps[-1].key,
+            xsi_type=changes.choose_type(
+                call.query.get("xsiType") or _type_in(call), base=BASE_TYPES[kind], default=DEFAULT_TYPES[kind]
+            ),
+            id_prefix=call.id_prefix,
+            parameters=call.parameters,
+        )
+        return PlainTextResponse(created.id, 201)
+
+
+def put_part(call: Call) -> Response:
+    """Make a scan, reconstruction or assessor of a session, or set fields of it."""
+    kind = call.address.kind
+    with call.archive.change() as change:
+        found = _existing(change.session, call)
+        if found is not None:
+            row = found.assessor or found.scan
+            assert row is not None
+            changes.set_fields(row, call.parameters)
+            change.session.add(row)
+            return PlainTextResponse(call.address.steps[-1].key if found.assessor is None else found.assessor.id)
+        parent = locate(change.session, _parent(call.address), call.visitor, action=Action.CREATE)
+        if parent.experiment is None:
+            raise NoSuchObject(kind.value.removesuffix("s"))
+        key = call.address.steps[-1].key
+        xsi_type = changes.choose_type(
+            call.query.get("xsiType") or _type_in(call), base=BASE_TYPES[kind], default=DEFAULT_TYPES[kind]
+        )
+        if kind is ObjectKind.ASSESSOR:
+            assessor = changes.create_assessor(
+                change.session,
+                call.visitor,
+                parent.experiment,
+                label=key,
+                xsi_type=xsi_type,
+                id_prefix=call.id_prefix,
+                parameters=call.parameters,
+            )
+            return PlainTextResponse(assessor.id, 201)
+        changes.create_scan(
+            change.session,
+            call.visitor,
+            parent.experiment,
+            scan_id=key,
+            kind=kind,
+            xsi_type=xsi_type,
+            parameters=call.parameters,
+        )
+        return PlainTextResponse(key)
+
+
+def delete_object(call: Call) -> Response:
+    """Delete an object with everything in it; with its files if the request says so."""
+    remove_files = truth(call.query.get("removeFiles"), name="removeFiles")
+    with call.archive.change() as change:
+        found = locate(change.session, call.address, call.visitor, action=Action.DELETE)
+        session, folders = change.session, [found.place.folder()]
+        shared = found.project is not None and found.project is not found.owning_project
+        if shared and found.project is not None and (row := found.experiment or found.subject) is not None:
+            changes.unshare(session, row, found.project.id)  # deleting a shared object only takes it out of the project
+            return PlainTextResponse("")
+        if found.scan is not None:
+            changes.delete_scan(session, found.scan)
+        elif (experiment := found.assessor or found.experiment) is not None:
+            changes.delete_experiment(session, experiment)
+        elif found.subject is not None:
+            assert found.project is not None
+            rows = listing.list_experiments(
+                session, call.visitor, project_id=None, subject_id=found.subject.id, query=Query()
+            )
+            folders += [_session_folder(row) for row in rows]
+            changes.delete_subject(session, found.subject)
+        elif found.project is not None:
+            changes.delete_project(session, found.project)
+        if remove_files:
+            for folder in folders:
+                change.remove(folder)
+    return PlainTextResponse("")
+
+
+def read_status(call: Call) -> Response:
+    """Say whether an experiment is active or in quarantine."""
+    with call.archive.read() as session:
+        found = locate(session, call.address, call.visitor)
+        row = found.assessor or found.experiment
+        if row is None:
+            raise NoSuchObject("experiment")
+        return PlainTextResponse(row.status)
+
+
+def put_share(call: Call) -> Response:
+    """Show a subject or experiment in another project too."""
+    if not call.address.rest:
+        raise BadRequest("Name the project to share into.")
+    with call.archive.change() as change:
+        found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
+        row = found.experiment or found.subject
+        target = Address((Step(ObjectKind.PROJECT, call.address.rest[0]),))
+        project = locate(change.session, target, call.visitor, action=Action.CREATE).project
+        assert row is not None
+        assert project is not None
+        changes.share(change.session, row, project, label=call.query.get("label"))
+    return PlainTextResponse("")
+
+
+def delete_share(call: Call) -> Response:
+    """Take a shared subject or experiment out of a project."""
+    with call.archive.change() as change:
+        found = locate(change.session, call.address, call.visitor)
+        row = found.experiment or found.subject
+        target = Address((Step(ObjectKind.PROJECT, "/".join(call.address.rest)),))
+        project = locate(change.session, target, call.visitor, action=Action.UPDATE).project
+        if row is None or project is None or not changes.unshare(change.session, row, project.id):
+            raise NoSuchObject("share")
+    return PlainTextResponse("")
+
+
+def list_shares(call: Call) -> Response:
+    """List the projects in which a subject or experiment shows."""
+    with call.archive.read() as session:
+        found = locate(session, call.address, call.visitor)
+        row = found.experiment or found.subject
+        assert row is not None
+        kind = repository.EXPERIMENTS if found.experiment is not None else repository.SUBJECTS
+        rows = [{"ID": row.project_id, "label": row.label}]
+        rows += [{"ID": each.project_id, "label": each.label} for each in repository.shares_of(session, kind, row.id)]
+    return table(call, rows)
+
+
+def _existing(session: Session, call: Call) -> Located | None:
+    """Return the object of a PUT, if it is there, checked for being changed."""
+    try:
+        return locate(session, call.address, call.visitor, action=Action.UPDATE)
+    except NoSuchObject:
+        return None
+
+
+def _parent(address: Address) -> Address:
+    return Address(address.steps[:-1])
+
+
+def _new_label(call: Call, xsi_type: str) -> str | None:
+    """Return the label that a PUT gives to an object that is there, in either form."""
+    return call.query.get("label") or read_changes(call.parameters, xsi_type).identity.get("label")
+
+
+def _type_in(call: Call) -> str | None:
+    """Return the type that the fields of a PUT begin with, for clients that name none."""
+    for name, _ in call.parameters:
+        head, separator, _rest = name.partition("/")
+        found = MODEL.find(head) if separator else None
+        if found is not None and not found.abstract:
+            return found.name
+    return None
+
+
+def _session_folder(row: Row) -> PurePosixPath:
+    return Place(row["project"], session_label=row["label"]).folder()

@@ -1,0 +1,129 @@
+"""Answers requests about a project itself: its people, its accessibility. May import Starlette."""
+
+from sqlmodel import select
+from starlette.responses import PlainTextResponse, Response
+
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.db.tables import MembershipRow
+from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group_id
+from embedded_xnat.objects.endpoints import Call, table
+from embedded_xnat.objects.locate import locate
+from service_kit.accounts import Accounts
+
+PREARCHIVE_CODES = frozenset({"0", "4", "5"})
+
+
+def list_members(call: Call) -> Response:
+    """List the people of a project with their roles."""
+    accounts = _accounts(call)
+    people = {user.username: user for user in accounts.users()}
+    with call.archive.read() as session:
+        project = locate(session, call.address, call.visitor).project
+        assert project is not None
+        members = session.exec(select(MembershipRow).where(MembershipRow.project_id == project.id)).all()
+    order = {username: str(number) for number, username in enumerate(people, start=1)}
+    rows = []
+    for member in members:
+        person = people.get(member.username)
+        role = ProjectRole(member.role)
+        first, _, last = (person.display_name if person is not None else member.username).partition(" ")
+        rows.append(
+            {
+                "login": member.username,
+                "xdat_user_id": order.get(member.username, ""),
+                "email": (person.email or "") if person is not None else "",
+                "firstname": first,
+                "lastname": last,
+                "displayname": role.value,
+                "GROUP_ID": group_id(project.id, role),
+            }
+        )
+    return table(call, rows)
+
+
+def put_member(call: Call) -> Response:
+    """Give a person a role in a project; it replaces the one held before."""
+    role, username = _role_and_name(call)
+    if not any(user.username == username for user in _accounts(call).users()):
+        raise NoSuchObject("user")
+    with call.archive.change() as change:
+        project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
+        assert project is not None
+        row = change.session.get(MembershipRow, (project.id, username))
+        row = row or MembershipRow(project_id=project.id, username=username, role=role.value)
+        row.role = role.value
+        change.session.add(row)
+    return PlainTextResponse("")
+
+
+def delete_member(call: Call) -> Response:
+    """Take a person's role in a project away."""
+    role, username = _role_and_name(call)
+    with call.archive.change() as change:
+        project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
+        assert project is not None
+        row = change.session.get(MembershipRow, (project.id, username))
+        if row is None or row.role != role.value:
+            raise NoSuchObject("member")
+        change.session.delete(row)
+    return PlainTextResponse("")
+
+
+def read_accessibility(call: Call) -> Response:
+    """Say how far a project is open."""
+    with call.archive.read() as session:
+        project = locate(session, call.address, call.visitor).project
+        assert project is not None
+        return PlainTextResponse(project.accessibility)
+
+
+def put_accessibility(call: Call) -> Response:
+    """Open or close a project."""
+    try:
+        wanted = Accessibility(call.address.file_path)
+    except ValueError as error:
+        raise BadRequest("A project is private, protected or public.") from error
+    with call.archive.change() as change:
+        project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
+        assert project is not None
+        project.accessibility = wanted.value
+        change.session.add(project)
+    return PlainTextResponse("")
+
+
+def read_prearchive_code(call: Call) -> Response:
+    """Say what happens with sessions that come in: 0 by hand, 4 automatic, 5 automatic and overwriting."""
+    with call.archive.read() as session:
+        project = locate(session, call.address, call.visitor).project
+        assert project is not None
+        return PlainTextResponse(str(project.prearchive_code))
+
+
+def put_prearchive_code(call: Call) -> Response:
+    """Set what happens with sessions that come in."""
+    if call.address.file_path not in PREARCHIVE_CODES:
+        raise BadRequest("The code is 0, 4 or 5.")
+    with call.archive.change() as change:
+        project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
+        assert project is not None
+        project.prearchive_code = int(call.address.file_path)
+        change.session.add(project)
+    return PlainTextResponse("")
+
+
+def _accounts(call: Call) -> Accounts:
+    accounts = call.request.app.state.accounts
+    assert isinstance(accounts, Accounts)
+    return accounts
+
+
+def _role_and_name(call: Call) -> tuple[ProjectRole, str]:
+    if len(call.address.rest) != 2:
+        raise BadRequest("The address ends in the role and the user's name.")
+    name, username = call.address.rest
+    for role in ProjectRole:
+        if name.lower() in {role.value.lower(), role.value.lower().removesuffix("s")}:
+            return role, username.lower()
+        if name == group_id(call.address.steps[0].key, role):
+            return role, username.lower()
+    raise BadRequest("A role is Owners, Members or Collaborators.")

@@ -1,0 +1,110 @@
+"""The one route over the tree of objects: reads the address and calls what answers it. May import FastAPI."""
+
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.domain.addresses import Address, ObjectKind, parse_address
+from embedded_xnat.logins.gate import visitor_of
+from embedded_xnat.objects import endpoints, project_endpoints
+from embedded_xnat.objects.endpoints import Call
+from embedded_xnat.objects.listing import Query
+from embedded_xnat.resources import endpoints as resource_endpoints
+from embedded_xnat.resources import uploads
+from embedded_xnat.settings import EmbeddedXnatSettings
+from embedded_xnat.site.endpoints import archive_of
+
+router = APIRouter()
+
+Handler = Callable[[Call], Response]
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FORM_BYTES = 4 * 1024 * 1024
+
+#: What answers for an object itself.
+OBJECTS: Mapping[tuple[str, ObjectKind], Handler] = {
+    ("PUT", ObjectKind.PROJECT): endpoints.put_project,
+    ("PUT", ObjectKind.SUBJECT): endpoints.put_subject,
+    ("PUT", ObjectKind.EXPERIMENT): endpoints.put_experiment,
+    ("PUT", ObjectKind.SCAN): endpoints.put_part,
+    ("PUT", ObjectKind.ASSESSOR): endpoints.put_part,
+    ("PUT", ObjectKind.RECONSTRUCTION): endpoints.put_part,
+    ("PUT", ObjectKind.RESOURCE): resource_endpoints.put_resource,
+    ("GET", ObjectKind.RESOURCE): resource_endpoints.read_resource,
+    ("DELETE", ObjectKind.RESOURCE): resource_endpoints.delete_resource,
+    **{("GET", kind): endpoints.read_object for kind in ObjectKind if kind is not ObjectKind.RESOURCE},
+    **{("DELETE", kind): endpoints.delete_object for kind in ObjectKind if kind is not ObjectKind.RESOURCE},
+}
+
+#: What answers for a word after an object; None stands for any kind of object.
+ASPECTS: Mapping[tuple[str, str], Handler] = {
+    **{("GET", kind.value): endpoints.list_objects for kind in ObjectKind if kind is not ObjectKind.SITE},
+    ("GET", "resources"): resource_endpoints.list_resources,
+    ("GET", "files"): resource_endpoints.read_files,
+    ("DELETE", "files"): resource_endpoints.delete_file,
+    ("GET", "status"): endpoints.read_status,
+    ("GET", "users"): project_endpoints.list_members,
+    ("PUT", "users"): project_endpoints.put_member,
+    ("DELETE", "users"): project_endpoints.delete_member,
+    ("GET", "accessibility"): project_endpoints.read_accessibility,
+    ("PUT", "accessibility"): project_endpoints.put_accessibility,
+    ("GET", "prearchive_code"): project_endpoints.read_prearchive_code,
+    ("PUT", "prearchive_code"): project_endpoints.put_prearchive_code,
+}
+
+#: Words that only one kind of object knows.
+_ONLY = {
+    "users": ObjectKind.PROJECT,
+    "accessibility": ObjectKind.PROJECT,
+    "prearchive_code": ObjectKind.PROJECT,
+    "status": ObjectKind.EXPERIMENT,
+}
+
+
+@router.api_route("/data/{path:path}", methods=["GET", "HEAD", "PUT", "POST", "DELETE"])
+async def answer(request: Request, path: str) -> Response:
+    """Answer a request for an object, a collection, a resource or a file."""
+    address = parse_address(path)
+    if address is None:
+        raise NoSuchObject("page")
+    settings = request.app.state.settings
+    assert isinstance(settings, EmbeddedXnatSettings)
+    parameters = list(request.query_params.multi_items())
+    is_form = request.headers.get("content-type", "").startswith(_FORM)
+    uploads_files = request.method in {"PUT", "POST"} and address.aspect == "files"
+    if is_form and not uploads_files and request.method in {"PUT", "POST"}:
+        async with request.form(max_files=0) as form:
+            parameters += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    call = Call(request, archive_of(request), visitor_of(request), address, Query(parameters), settings.id_prefix)
+    if uploads_files:
+        return await uploads.put_files(call, limit=settings.max_upload_bytes)
+    return await run_in_threadpool(_handler(request.method, address), call)
+
+
+def _handler(method: str, address: Address) -> Handler:
+    """Return what answers a request.
+
+    Raises
+    ------
+    NoSuchObject, BadRequest
+    """
+    method = "GET" if method == "HEAD" else "PUT" if method == "POST" else method
+    if address.aspect is None:
+        handler = OBJECTS.get((method, address.kind))
+    elif address.aspect == "projects" and address.steps:
+        handler = {
+            "GET": endpoints.list_shares,
+            "PUT": endpoints.put_share,
+            "DELETE": endpoints.delete_share,
+        }.get(method)
+    else:
+        handler = ASPECTS.get((method, address.aspect))
+        if _ONLY.get(address.aspect, address.kind) is not address.kind:
+            handler = None
+    if handler is not None:
+        return handler
+    if method == "GET":
+        raise NoSuchObject("page")
+    raise BadRequest(f"{method} is not possible here.")
