@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 BACKGROUND = (12, 13, 15)
 LETTERS = (214, 219, 224)
 MASK_COLOUR = (64, 196, 210)
-_TINT = 0.16
+TINT = 0.12
+"""How much of the mask's colour lies on the image inside it."""
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _GAP_PX = 12
 
@@ -77,6 +78,7 @@ def draw_plane(
     px_per_mm: float,
     mask: NDArray[np.bool_] | None = None,
     letter_px: int = 0,
+    tint: float = TINT,
 ) -> Image.Image:
     """Draw one plane at its true proportions.
 
@@ -96,6 +98,8 @@ def draw_plane(
         ndarray of bool on the same grid: tinted, with its contour drawn.
     letter_px
         Size of R, L, A, P, S, I at the edges; none for 0.
+    tint
+        Share of the mask's colour inside it; 0 leaves the contour alone.
     """
     rows_mm, columns_mm = _edges(plane, spacing_mm)
     grey = window.grey(_slice(volume, plane=plane, index=index))
@@ -103,7 +107,7 @@ def draw_plane(
     picture = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     if mask is not None:
         inside = Image.fromarray(_slice(mask, plane=plane, index=index).astype(np.uint8) * 255)
-        picture = _with_mask(picture, np.asarray(inside.resize(size, Image.Resampling.BILINEAR)) > 127)
+        picture = _with_mask(picture, np.asarray(inside.resize(size, Image.Resampling.BILINEAR)) > 127, tint=tint)
     if letter_px:
         _write_letters(picture, _EDGE_LETTERS[plane], size=letter_px)
     return picture
@@ -182,6 +186,7 @@ def axial_series(
             px_per_mm=scale,
             mask=mask[crop],
             letter_px=14 if number == 0 else 0,
+            tint=0.0,
         )
         for number, index in enumerate(indices)
     ]
@@ -259,11 +264,11 @@ def _edges(plane: Plane, spacing_mm: Sequence[float]) -> tuple[float, float]:
     return {Plane.AXIAL: (y, x), Plane.CORONAL: (z, x), Plane.SAGITTAL: (z, y)}[plane]
 
 
-def _with_mask(picture: Image.Image, mask: NDArray[np.bool_]) -> Image.Image:
+def _with_mask(picture: Image.Image, mask: NDArray[np.bool_], *, tint: float) -> Image.Image:
     """Tint the mask and draw its contour one pixel wide inside and one outside."""
     pixels = np.asarray(picture).astype(np.float32)
     colour = np.asarray(MASK_COLOUR, dtype=np.float32)
-    pixels[mask] = pixels[mask] * (1 - _TINT) + colour * _TINT
+    pixels[mask] = pixels[mask] * (1 - tint) + colour * tint
     padded = np.pad(mask, 1, mode="edge")
     edge = np.zeros_like(mask)
     for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):

@@ -70,20 +70,22 @@ class Condition(_ConditionFields):
         return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
 
     @property
-    def wish(self) -> str:
-        """The condition in words: ``GR or IR, not EP, at most 13``."""
+    def wanted(self) -> str:
+        """What is wanted, in words, without what is not: ``GR or IR, at most 13``; blank when only something is unwanted."""
         parts = []
         if self.any_of:
-            parts.append(" or ".join(str(one) for one in self.any_of))
+            parts.append(" or ".join(_said(one) for one in self.any_of))
         if self.all_of:
-            parts.append(" and ".join(str(one) for one in self.all_of))
-        if self.none_of:
-            parts.append("not " + ", not ".join(str(one) for one in self.none_of))
+            parts.append(" and ".join(_said(one) for one in self.all_of))
         if self.min is not None:
             parts.append(f"at least {self.min:g}")
         if self.max is not None:
             parts.append(f"at most {self.max:g}")
         return ", ".join(parts)
+
+
+def _said(value: Scalar) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _is_alike(*, value: object, wanted: Scalar) -> bool:

@@ -1,0 +1,1 @@
+"""Model plug-ins. The only package that imports torch and MONAI."""
