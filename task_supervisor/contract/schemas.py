@@ -95,11 +95,9 @@ class TaskOut(TaskSummary):
     """A whole task. What would undo blinding (callback, generator, tracking id) is for coordinators only."""
 
     template_version: int
-    lock: str
     content: Any
     users: list[str]
     groups: list[str]
-    users_via_group: list[str] = Field(default_factory=list)
     application_name: str | None
     application_version: str | None
     tracking_id: str | None = None
@@ -122,10 +120,11 @@ class TaskPage(BaseModel):
 
 
 class Claim(BaseModel):
-    """A lease just given. Every later call names `token`."""
+    """A lease just given. Every later call names `token`; `expires_in_s` spares one the comparison of clocks."""
 
     token: int
     expires_at: datetime
+    expires_in_s: float
     task: TaskOut
 
 
@@ -148,6 +147,7 @@ class Renewed(BaseModel):
 
     token: int
     expires_at: datetime
+    expires_in_s: float
 
 
 class AnswerIn(BaseModel):

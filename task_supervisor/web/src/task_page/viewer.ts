@@ -21,6 +21,8 @@ export interface Reading {
   readonly voxel: Voxel;
   readonly value: number;
   readonly mask: number | null;
+  /** Name of the mask's value, as the template says; empty where there is none. */
+  readonly maskName: string;
   /** Patient position in mm: right, anterior, superior positive. */
   readonly positionMm: readonly [number, number, number];
 }
@@ -55,8 +57,16 @@ const THREE: Readonly<Record<Plane, Rectangle>> = {
 
 const WHOLE: Rectangle = [0, 0, 1, 1];
 
-/** Mask colours: transparent where the mask is 0, one clear hue elsewhere. */
-const MASK_COLOURS = { R: [0, 34, 34], G: [0, 211, 211], B: [0, 238, 238], A: [0, 255, 255], I: [0, 1, 255] };
+/** A mask's colours where the template names none: transparent at 0, one clear hue elsewhere. */
+const DEFAULT_COLOUR: readonly [number, number, number] = [0, 211, 238];
+
+/** What one value of a mask means, as the template says. */
+export interface MaskLabel {
+  readonly value: number;
+  readonly name: string;
+  readonly colour: readonly [number, number, number];
+  readonly opacity: number | null;
+}
 
 /** Tell whether this browser can draw volumes at all. */
 export function hasWebGl2(): boolean {
@@ -64,29 +74,35 @@ export function hasWebGl2(): boolean {
 }
 
 export class Viewer {
-  readonly presetRange: { values: ValueRange | null } = { values: null };
+  private range: ValueRange | null = null;
   private readonly niivue: Niivue;
+  private readonly labels: readonly MaskLabel[];
   private readonly listeners: (() => void)[] = [];
   private layout: Layout = "three";
   private maskShown = true;
   private maskOpacity = 0.4;
   private bytes = 0;
 
-  private constructor(niivue: Niivue) {
+  private constructor(niivue: Niivue, labels: readonly MaskLabel[]) {
     this.niivue = niivue;
+    this.labels = labels;
+    this.maskOpacity = labels.find((label) => label.opacity !== null)?.opacity ?? 0.4;
   }
 
   /** Open a viewer on a canvas. */
-  static async open(canvas: HTMLCanvasElement): Promise<Viewer> {
+  static async open(canvas: HTMLCanvasElement, labels: readonly MaskLabel[] = []): Promise<Viewer> {
     const niivue = new Niivue({
-      backColor: [0.04, 0.045, 0.055, 1],
-      crosshairColor: [0.98, 0.8, 0.2, 0.75],
-      crosshairWidth: 1,
+      backColor: [0, 0, 0, 1],
+      crosshairColor: [0.98, 0.8, 0.2, 0.8],
+      crosshairWidth: 0.25,
+      crosshairWidthUnit: "percent",
       crosshairGap: 6,
       fontColor: [0.75, 0.78, 0.82, 1],
       fontMinPx: 12,
       dragAndDropEnabled: false,
       isRadiologicalConvention: true,
+      sagittalNoseLeft: true,
+      showAllOrientationMarkers: true,
       isSliceMM: false,
       isColorbar: false,
       isOrientCube: false,
@@ -101,9 +117,8 @@ export class Viewer {
         centerButton: DRAG_MODE.pan,
       },
     });
-    const viewer = new Viewer(niivue);
+    const viewer = new Viewer(niivue, labels);
     await niivue.attachToCanvas(canvas, false);
-    niivue.addColormap("cohortflow_mask", { ...MASK_COLOURS });
     niivue.onLocationChange = () => viewer.changed();
     niivue.onIntensityChange = () => viewer.changed();
     viewer.setLayout("three");
@@ -125,6 +140,7 @@ export class Viewer {
     onProgress: (source: VolumeSource, progress: Progress) => void,
     signal?: AbortSignal,
   ): Promise<void> {
+    this.clear();
     const ordered = [...sources].sort((a, b) => Number(a.role === "mask") - Number(b.role === "mask"));
     if (ordered[0] === undefined) throw new VolumeError("This task names no image.");
     for (const source of ordered) {
@@ -137,22 +153,46 @@ export class Viewer {
     this.changed();
   }
 
+  /** Colour each value as the template says, every other one above 0 in the default hue. */
+  private maskColours(image: NVImage): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[]; labels: string[] } {
+    const highest = Math.max(1, Math.min(4096, Math.ceil(image.global_max ?? 1)));
+    const map = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
+    for (let value = 1; value <= highest; value += 1) {
+      const label = this.labels.find((one) => one.value === value);
+      const [red, green, blue] = label?.colour ?? DEFAULT_COLOUR;
+      map.R.push(red);
+      map.G.push(green);
+      map.B.push(blue);
+      map.A.push(255);
+      map.I.push(value);
+      map.labels.push(label?.name ?? String(value));
+    }
+    return map;
+  }
+
   private add(image: NVImage, source: VolumeSource): void {
     if (source.role === "mask") {
-      image.colormap = "cohortflow_mask";
-      image.cal_min = 0;
-      image.cal_max = 1;
+      image.setColormapLabel(this.maskColours(image));
       image.opacity = 1;
       image.colorbarVisible = false;
-    } else if (this.niivue.volumes.length === 0) {
-      this.presetRange.values = {
+    } else {
+      this.range = {
         robust: { low: image.cal_min ?? 0, high: image.cal_max ?? 1 },
         full: { low: image.global_min ?? 0, high: image.global_max ?? 1 },
       };
-    } else {
-      return; // one ground image at a time; further images are listed for later use
     }
     this.niivue.addVolume(image);
+  }
+
+  private clear(): void {
+    for (const image of [...this.niivue.volumes]) this.niivue.removeVolume(image);
+    this.bytes = 0;
+    this.range = null;
+  }
+
+  /** Values of the ground image, or null before one is loaded. */
+  get valueRange(): ValueRange | null {
+    return this.range;
   }
 
   /** Bytes of voxels held in memory. */
@@ -242,7 +282,7 @@ export class Viewer {
   /** Whole image in view, automatic window. */
   reset(): void {
     this.niivue.setPan2Dxyzmm([0, 0, 0, 1]);
-    if (this.presetRange.values) this.setGreyRange(this.presetRange.values.robust);
+    if (this.range) this.setGreyRange(this.range.robust);
   }
 
   /** Move the crosshair through the slices of a plane. */
@@ -282,10 +322,12 @@ export class Viewer {
     const mm = this.niivue.frac2mm(this.niivue.scene.crosshairPos, 0, true);
     const at: [number, number, number] = [mm[0] ?? 0, mm[1] ?? 0, mm[2] ?? 0];
     const overlay = this.niivue.volumes[1];
+    const mask = overlay ? valueAt(overlay, at) : null;
     return {
       voxel: fileVoxel(ras, permutation(ground), size(ground)),
       value: ground.getValue(...ras),
-      mask: overlay ? valueAt(overlay, at) : null,
+      mask,
+      maskName: mask ? (this.labels.find((label) => label.value === mask)?.name ?? "") : "",
       positionMm: at,
     };
   }

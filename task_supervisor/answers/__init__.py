@@ -1,0 +1,1 @@
+"""Answers and drafts: what people say about a task."""

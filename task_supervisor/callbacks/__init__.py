@@ -1,0 +1,1 @@
+"""Callbacks: the answer on its way to whoever ordered the task."""

@@ -1,0 +1,1 @@
+"""Tasks: made by programs, listed for people, aborted by coordinators."""

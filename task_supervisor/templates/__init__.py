@@ -1,0 +1,1 @@
+"""Templates: the forms of tasks, by label and version."""

@@ -1,0 +1,1 @@
+"""Pages of the task supervisor: the queue, and the task with its viewer."""
