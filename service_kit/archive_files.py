@@ -124,7 +124,7 @@ class ArchiveFiles:
             session, self._session = self._session, None
         if session is not None:
             with suppress(httpx.HTTPError):
-                self._client.delete(f"{self._base_url}/data/JSESSION", cookies={"JSESSIONID": session})
+                self._client.delete(f"{self._base_url}/data/JSESSION", headers={"Cookie": f"JSESSIONID={session}"})
         self._client.close()
 
     def _open(self, uri: str, *, range_: str | None, if_none_match: str | None) -> httpx.Response:

@@ -20,6 +20,7 @@ from service_kit.errors import ServiceError
 logger = logging.getLogger(__name__)
 
 Check = Callable[[], object]
+_RECORDED = "service_kit.recorded"
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -40,12 +41,12 @@ class Metrics:
         self._seconds = Histogram(
             "http_request_duration_seconds", "Time to the end of the answer", labels[:3], registry=self.registry
         )
-        self._service = service
+        self.service = service
 
     def observe(self, *, method: str, route: str, status: int, duration_s: float) -> None:
         """Count one answered request."""
-        self._requests.labels(self._service, method, route, str(status)).inc()
-        self._seconds.labels(self._service, method, route).observe(duration_s)
+        self._requests.labels(self.service, method, route, str(status)).inc()
+        self._seconds.labels(self.service, method, route).observe(duration_s)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -76,12 +77,16 @@ class RequestRecorder:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            duration_s = time.perf_counter() - started_at_s
-            route = getattr(scope.get("route"), "path", "(none)")
-            self._metrics.observe(method=scope["method"], route=route, status=status, duration_s=duration_s)
-            level = logging.DEBUG if route in _QUIET_ROUTES or route.startswith("/static") else logging.INFO
-            facts = {"method": scope["method"], "route": route, "status": status, "duration_s": round(duration_s, 4)}
-            logger.log(level, "request answered", extra=facts)
+            if not scope.get(_RECORDED):  # else a mounted app answered and has recorded it
+                scope[_RECORDED] = True
+                self._record(scope, status=status, duration_s=time.perf_counter() - started_at_s)
+
+    def _record(self, scope: Scope, *, status: int, duration_s: float) -> None:
+        method, route = scope["method"], getattr(scope.get("route"), "path", "(none)")
+        self._metrics.observe(method=method, route=route, status=status, duration_s=duration_s)
+        level = logging.DEBUG if route in _QUIET_ROUTES or route.startswith("/static") else logging.INFO
+        facts = {"service": self._metrics.service, "method": method, "route": route, "status": status}
+        logger.log(level, "request answered", extra={**facts, "duration_s": round(duration_s, 4)})
 
 
 def install(app: FastAPI, checks: Mapping[str, Check] | None = None) -> Metrics:

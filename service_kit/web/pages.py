@@ -26,6 +26,7 @@ from starlette.responses import HTMLResponse
 
 from service_kit.web import filters, site
 from service_kit.web.assets import STATIC_DIR, Manifest
+from service_kit.web.security import HEADERS
 from service_kit.web.viewer import csrf_token_of, viewer_of
 
 _MANIFEST = Manifest(STATIC_DIR / "dist" / "manifest.json")
@@ -57,9 +58,9 @@ class Pages:
     ) -> HTMLResponse:
         """Return a whole page, or a part of one for htmx."""
         html = self.render_text(request, template, context)
-        response = HTMLResponse(html, status_code=status, headers=dict(headers or {}))
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
+        # The page of an unforeseen error passes no middleware any more: pages carry the headers themselves.
+        own = {**HEADERS, "Cache-Control": "no-store", **(headers or {})}
+        return HTMLResponse(html, status_code=status, headers=own)
 
     def render_text(self, request: Request, template: str, context: Mapping[str, Any] | None = None) -> str:
         """Return the text of a template, for a part that goes out as an event."""
