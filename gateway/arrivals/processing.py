@@ -86,14 +86,12 @@ class Processing:
             waiting = rows.ordered(uow, limit=_MOST_AT_ONCE)
         handled = 0
         for seen in waiting:
-            assert seen.id is not None
-            assert seen.flow_run_id is not None
             state = self._flow_orders.state(FlowRunId(seen.flow_run_id))
             decision = after_flow_run(None if state is None else state.type, failures=seen.failures)
             if isinstance(decision, Leave):
                 continue
             with self._database.write() as uow:
-                arrival = rows.get(uow, ArrivalId(seen.id), lock=True)
+                arrival = rows.get(uow, seen.id, lock=True)
                 if self._is_current(arrival, attempt=seen.attempt):
                     self._act(uow, arrival, decision, state)
                     handled += 1

@@ -81,7 +81,7 @@ class Settlement(_Payload):
     reason: str | None = None
     session_label: str | None = None
     study: str | None = None
-    session_url: str | None = Field(default=None, pattern=r"^(https?://|/(?!/))")
+    session_url: str | None = Field(default=None, pattern=r"^(https?://|/[^/\\]|/$)")
     rejected: tuple[RejectedInstance, ...] = ()
 
 

@@ -33,6 +33,16 @@ class StoredFile:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OrderedArrival:
+    """An unsettled arrival and the flow run of its current attempt."""
+
+    id: ArrivalId
+    attempt: int
+    failures: int
+    flow_run_id: str
+
+
 def get(uow: UnitOfWork, arrival_id: ArrivalId, *, studies: Studies = None, lock: bool = False) -> Arrival:
     """Return an arrival's row; with ``lock`` no other transaction changes it until this one ends.
 
@@ -90,15 +100,15 @@ def quiet_ids(uow: UnitOfWork, *, since: datetime) -> Sequence[ArrivalId]:
     return [ArrivalId(found) for found in uow.session.connection().scalars(query.order_by(ARRIVALS.c.id))]
 
 
-def ordered(uow: UnitOfWork, *, limit: int) -> Sequence[Arrival]:
+def ordered(uow: UnitOfWork, *, limit: int) -> Sequence[OrderedArrival]:
     """Return the unsettled arrivals whose current attempt has a flow run, oldest first."""
     query = (
-        select(_arrival)
+        select(ARRIVALS.c.id, ARRIVALS.c.attempt, ARRIVALS.c.failures, ARRIVALS.c.flow_run_id)
         .where(ARRIVALS.c.state == ArrivalState.complete.value, ARRIVALS.c.flow_run_id.is_not(None))
         .order_by(ARRIVALS.c.id)
         .limit(limit)
     )
-    return uow.session.scalars(query).all()
+    return [OrderedArrival(ArrivalId(row[0]), *row[1:]) for row in uow.session.connection().execute(query)]
 
 
 def last_change(uow: UnitOfWork) -> tuple[datetime | None, int]:
