@@ -1,0 +1,165 @@
+"""REST of cohorts, subjects, counts and external systems. May import FastAPI."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from sqlmodel import col, select
+
+from study_governor.access import Governor, Reader, Within, Writer, need_everywhere, need_scope
+from study_governor.cohorts import service
+from study_governor.contract.errors import LabelTaken, ThingUnknown
+from study_governor.contract.schemas import (
+    CohortPost,
+    CohortPut,
+    CohortRecord,
+    ExternalSystem,
+    StateCount,
+    SubjectPost,
+    SubjectRecord,
+)
+from study_governor.db.tables import CohortRow, SubjectRow
+from study_governor.reach import WRITE
+
+router = APIRouter(tags=["cohorts"])
+
+
+@router.get("/cohorts")
+def list_cohorts(governor: Governor, within: Within) -> dict[str, list[CohortRecord]]:
+    """Return the cohorts that the caller may see."""
+    with governor.database.read() as uow:
+        rows = uow.session.exec(select(CohortRow).order_by(col(CohortRow.id))).all()
+        return {"cohorts": [service.cohort_record(row) for row in rows if within.covers_study(row.label)]}
+
+
+@router.post("/cohorts", status_code=201)
+def create_cohort(said: CohortPost, governor: Governor, principal: Writer) -> CohortRecord:
+    """Create a cohort."""
+    need_scope(principal, WRITE, study=said.label)
+    with governor.database.write() as uow:
+        row, is_new = service.put_cohort(uow.session, said.label, description=said.description)
+        if not is_new:
+            raise LabelTaken("cohort", said.label)
+        return service.cohort_record(row)
+
+
+@router.put("/cohorts/{cohort}")
+def put_cohort(
+    cohort: str, said: CohortPut, *, governor: Governor, principal: Writer, response: Response
+) -> CohortRecord:
+    """Create a cohort by label, or change what is said of it; an id works for one that is there."""
+    with governor.database.write() as uow:
+        label = cohort
+        if cohort.isdigit():
+            label = service.get_cohort(uow.session, cohort).label
+        need_scope(principal, WRITE, study=label)
+        row, is_new = service.put_cohort(uow.session, label, description=said.description)
+        response.status_code = 201 if is_new else 200
+        return service.cohort_record(row)
+
+
+@router.get("/cohorts/by-label/{cohort}")
+@router.get("/cohorts/{cohort}")
+def get_cohort(cohort: str, governor: Governor, within: Within) -> CohortRecord:
+    """Return a cohort by id or label."""
+    with governor.database.read() as uow:
+        return service.cohort_record(_cohort(uow.session, cohort, within))
+
+
+@router.get("/cohorts/{cohort}/subjects")
+def list_cohort_subjects(cohort: str, governor: Governor, within: Within) -> dict[str, list[SubjectRecord]]:
+    """Return the subjects of a cohort."""
+    with governor.database.read() as uow:
+        row = _cohort(uow.session, cohort, within)
+        subjects = uow.session.exec(
+            select(SubjectRow).where(SubjectRow.cohort_id == row.id).order_by(col(SubjectRow.id))
+        ).all()
+        return {"subjects": [service.subject_record(uow.session, subject, row) for subject in subjects]}
+
+
+@router.get("/cohorts/{cohort}/subjects/{subject}")
+def get_cohort_subject(cohort: str, subject: str, governor: Governor, within: Within) -> SubjectRecord:
+    """Return a subject of a cohort by label."""
+    with governor.database.read() as uow:
+        row = _cohort(uow.session, cohort, within)
+        found = service.find_subject(uow.session, row, subject)
+        if found is None:
+            raise ThingUnknown("subject", subject)
+        return service.subject_record(uow.session, found, row)
+
+
+@router.get("/subjects")
+def list_subjects(
+    governor: Governor,
+    within: Within,
+    *,
+    cohort_label: str | None = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+) -> dict[str, Any]:
+    """Return subjects in the order of their ids."""
+    with governor.database.read() as uow:
+        query = (
+            select(SubjectRow, CohortRow)
+            .join(CohortRow, col(CohortRow.id) == SubjectRow.cohort_id)
+            .order_by(col(SubjectRow.id))
+        )
+        if cohort_label:
+            query = query.where(CohortRow.label == cohort_label)
+        found = [pair for pair in uow.session.exec(query).all() if within.covers_study(pair[1].label)]
+        shown = found[offset : offset + limit]
+        subjects = [service.subject_record(uow.session, row, cohort) for row, cohort in shown]
+        return {"subjects": subjects, "count": len(found), "offset": offset, "limit": limit}
+
+
+@router.post("/subjects", status_code=201)
+def create_subject(said: SubjectPost, governor: Governor, principal: Writer) -> SubjectRecord:
+    """Create a subject of a cohort that is there."""
+    need_scope(principal, WRITE, study=said.cohort_label)
+    with governor.database.write() as uow:
+        cohort = service.find_cohort(uow.session, said.cohort_label)
+        row = service.create_subject(uow.session, cohort, said.label, date_of_birth=said.date_of_birth)
+        return service.subject_record(uow.session, row, cohort)
+
+
+@router.get("/subjects/{subject_id}")
+def get_subject(subject_id: int, governor: Governor, within: Within) -> SubjectRecord:
+    """Return a subject by id."""
+    with governor.database.read() as uow:
+        row = uow.session.get(SubjectRow, subject_id)
+        cohort = uow.session.get(CohortRow, row.cohort_id) if row is not None else None
+        if row is None or cohort is None or not within.covers_study(cohort.label):
+            raise ThingUnknown("subject", subject_id)
+        return service.subject_record(uow.session, row, cohort)
+
+
+@router.get("/counts")
+def count_states(governor: Governor, within: Within, cohort: str | None = None) -> dict[str, list[StateCount]]:
+    """Return how many sessions are in each state."""
+    with governor.database.read() as uow:
+        return {"counts": service.count_states(uow.session, reach=within, cohort=cohort)}
+
+
+@router.get("/external_systems")
+def list_external_systems(governor: Governor, _principal: Reader) -> dict[str, list[dict[str, str]]]:
+    """Return the other systems by name."""
+    with governor.database.read() as uow:
+        systems = service.external_systems(uow.session)
+        return {"external_systems": [{"system_name": name, "url": url} for name, url in systems.items()]}
+
+
+@router.put("/external_systems/by-name/{name}")
+def put_external_system(name: str, said: ExternalSystem, governor: Governor, principal: Writer) -> dict[str, str]:
+    """Name another system, or give it another address."""
+    need_everywhere(principal, WRITE)
+    with governor.database.write() as uow:
+        service.put_external_system(uow.session, service.checked_label(name, what="external system"), said.url)
+        return {"system_name": name, "url": said.url}
+
+
+def _cohort(session: Any, key: str, within: Within) -> CohortRow:
+    row = service.get_cohort(session, key)
+    if not within.covers_study(row.label):
+        raise ThingUnknown("cohort", key)
+    return row

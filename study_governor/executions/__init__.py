@@ -1,0 +1,1 @@
+"""Callback executions as a resource: the record a worker reads, the answer it gives."""

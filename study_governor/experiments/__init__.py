@@ -1,0 +1,1 @@
+"""Sessions ("experiments") as a resource: upsert, listing, one session, moves, external ids."""

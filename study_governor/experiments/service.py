@@ -1,0 +1,412 @@
+"""Sessions: upsert, reading, listing. Moves belong to the engine. May import `study_governor.db`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import or_
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from service_kit.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from study_governor.addresses import Addresses, uri
+from study_governor.cohorts.service import (
+    checked_label,
+    ensure_subject,
+    find_cohort,
+    put_cohort,
+    set_subject_ids,
+)
+from study_governor.contract.errors import LabelTaken, ThingUnknown
+from study_governor.contract.schemas import (
+    ActionRecord,
+    ExecutionBrief,
+    ExperimentPut,
+    ExperimentRecord,
+    ExperimentSummary,
+    Summary,
+)
+from study_governor.contract.states import ExecutionResult, ExecutionStatus, VariableType
+from study_governor.db.tables import (
+    ActionRow,
+    CohortRow,
+    ExecutionRow,
+    ExperimentRow,
+    ExternalExperimentLinkRow,
+    StateRow,
+    SubjectRow,
+    VariableRow,
+    WorkflowRow,
+)
+from study_governor.domain.values import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from service_kit.database import Database, UnitOfWork
+    from study_governor.db.workflow_rows import StoredWorkflow
+    from study_governor.engine.service import Engine
+    from study_governor.reach import Reach
+    from study_governor.workflows.service import Workflows
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which sessions a listing shows. What is None does not matter."""
+
+    cohort: str | None = None
+    state: str | None = None
+    attention: str | None = None
+    text: str | None = None
+    subject_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRows:
+    """The rows that make one session."""
+
+    experiment: ExperimentRow
+    subject: SubjectRow
+    cohort: CohortRow
+    state: StateRow
+
+
+class Experiments:
+    """All sessions."""
+
+    def __init__(self, database: Database, workflows: Workflows, *, engine: Engine, addresses: Addresses) -> None:
+        self._database = database
+        self._workflows = workflows
+        self._engine = engine
+        self.addresses = addresses
+
+    def put(self, cohort: str, subject: str, label: str, *, said: ExperimentPut, actor: str) -> tuple[int, bool]:
+        """Create a session, which then takes its first step, or add to what is known of it; return whether it is new.
+
+        A known session stays in its workflow and its state.
+
+        Raises
+        ------
+        ThingUnknown
+            If there is no such workflow.
+        """
+
+        def put(uow: UnitOfWork) -> tuple[int, bool]:
+            session = uow.session
+            cohort_row, _ = put_cohort(session, cohort, description=None)
+            subject_row = ensure_subject(session, cohort_row, subject)
+            query = select(ExperimentRow).where(
+                ExperimentRow.subject_id == subject_row.id, ExperimentRow.label == label
+            )
+            row = session.exec(query).first()
+            is_new = row is None
+            if row is None:
+                row = self._insert(
+                    uow,
+                    cohort_row,
+                    subject_row,
+                    label=label,
+                    scandate=said.scandate,
+                    workflow_label=said.workflow_label,
+                )
+            row.site = said.site or row.site
+            row.freetext = said.freetext or row.freetext
+            session.add(row)
+            session.flush()
+            assert row.id is not None
+            assert subject_row.id is not None
+            set_subject_ids(session, subject_row.id, said.subject_external_ids)
+            set_experiment_ids(session, row.id, said.external_ids)
+            experiment_id = row.id
+            if is_new:
+                self._engine.enter(uow, row, actor=actor)
+            return experiment_id, is_new
+
+        return self._twice(put)
+
+    def create(self, subject_id: int, label: str, *, scandate: datetime, workflow_label: str | None, actor: str) -> int:
+        """Create a session of a known subject.
+
+        Raises
+        ------
+        ThingUnknown, LabelTaken
+        """
+        with self._database.write() as uow:
+            subject = uow.session.get(SubjectRow, subject_id)
+            if subject is None:
+                raise ThingUnknown("subject", subject_id)
+            query = select(ExperimentRow.id).where(ExperimentRow.subject_id == subject_id, ExperimentRow.label == label)
+            if uow.session.exec(query).first() is not None:
+                raise LabelTaken("session", label)
+            cohort = uow.session.get(CohortRow, subject.cohort_id)
+            assert cohort is not None
+            row = self._insert(uow, cohort, subject, label=label, scandate=scandate, workflow_label=workflow_label)
+            assert row.id is not None
+            experiment_id = row.id
+            self._engine.enter(uow, row, actor=actor)
+            return experiment_id
+
+    def _insert(
+        self,
+        uow: UnitOfWork,
+        cohort: CohortRow,
+        subject: SubjectRow,
+        *,
+        label: str,
+        scandate: datetime,
+        workflow_label: str | None,
+    ) -> ExperimentRow:
+        stored = self._workflows.by_label(uow.session, workflow_label)
+        offset = scandate.utcoffset()
+        assert subject.id is not None
+        assert cohort.id is not None
+        row = ExperimentRow(
+            subject_id=subject.id,
+            cohort_id=cohort.id,
+            label=checked_label(label, what="session"),
+            scandate=scandate if scandate.tzinfo else scandate.replace(tzinfo=UTC),
+            scandate_offset_min=int(offset.total_seconds() // 60) if offset is not None else 0,
+            workflow_id=stored.id,
+            state_id=stored.state_ids[stored.workflow.root.label],
+        )
+        uow.session.add(row)
+        uow.session.flush()
+        return row
+
+    def _twice(self, change: Callable[[UnitOfWork], T]) -> T:
+        """Run a change; once more when another process inserted the same row at the same moment."""
+        try:
+            with self._database.write() as uow:
+                return change(uow)
+        except IntegrityError:
+            with self._database.write() as uow:
+                return change(uow)
+
+    def rows(self, session: Session, experiment_id: int, *, reach: Reach) -> SessionRows:
+        """Return the rows of a session.
+
+        Raises
+        ------
+        ThingUnknown
+            Also when it is out of reach.
+        """
+        found = session.exec(
+            select(ExperimentRow, SubjectRow, CohortRow, StateRow)
+            .join(SubjectRow, col(SubjectRow.id) == ExperimentRow.subject_id)
+            .join(CohortRow, col(CohortRow.id) == ExperimentRow.cohort_id)
+            .join(StateRow, col(StateRow.id) == ExperimentRow.state_id)
+            .where(ExperimentRow.id == experiment_id)
+        ).first()
+        if found is None or not reach.covers(found[2].label, found[0].site):
+            raise ThingUnknown("session", experiment_id)
+        return SessionRows(*found)
+
+    def find(self, session: Session, cohort: str, subject: str, label: str) -> int:
+        """Return the id of a session by its labels.
+
+        Raises
+        ------
+        ThingUnknown
+        """
+        found = session.exec(
+            select(ExperimentRow.id)
+            .join(SubjectRow, col(SubjectRow.id) == ExperimentRow.subject_id)
+            .where(
+                SubjectRow.cohort_id == find_cohort(session, cohort).id,
+                SubjectRow.label == subject,
+                ExperimentRow.label == label,
+            )
+        ).first()
+        if found is None:
+            raise ThingUnknown("session", label)
+        return found
+
+    def record(self, session: Session, experiment_id: int, *, reach: Reach) -> ExperimentRecord:
+        """Return a session as programs see it.
+
+        Raises
+        ------
+        ThingUnknown
+        """
+        rows = self.rows(session, experiment_id, reach=reach)
+        row = rows.experiment
+        stored = self._workflows.get(session, row.workflow_id)
+        return ExperimentRecord(
+            id=experiment_id,
+            label=row.label,
+            uri=uri("experiments", experiment_id),
+            api_uri=self.addresses.api("experiments", experiment_id),
+            web_uri=self.addresses.session_page(experiment_id),
+            cohort=_summary("cohorts", rows.cohort.id, rows.cohort.label),
+            subject=_summary("subjects", rows.subject.id, rows.subject.label),
+            workflow=_summary("workflows", stored.id, stored.workflow.label),
+            scandate=row.scandate,
+            site=row.site,
+            state=rows.state.label,
+            version=row.version,
+            entered_at=row.entered_at,
+            attention=row.attention,
+            why=row.why,
+            external_ids=experiment_ids(session, experiment_id),
+            variable_map=variables_of(session, experiment_id),
+        )
+
+    def page(
+        self, session: Session, wanted: SessionFilter, *, reach: Reach, limit: int | None, cursor: str | None
+    ) -> Page[ExperimentSummary]:
+        """Return sessions, the newest first."""
+        count = clamp_limit(limit)
+        query = (
+            select(ExperimentRow, SubjectRow.label, CohortRow.label, StateRow.label)
+            .join(SubjectRow, col(SubjectRow.id) == ExperimentRow.subject_id)
+            .join(CohortRow, col(CohortRow.id) == ExperimentRow.cohort_id)
+            .join(StateRow, col(StateRow.id) == ExperimentRow.state_id)
+            .where(reach.sessions(), *_conditions(wanted))
+            .order_by(col(ExperimentRow.id).desc())
+            .limit(count + 1)
+        )
+        after = decode_cursor(cursor)
+        if after:
+            query = query.where(col(ExperimentRow.id) < int(after[0]))
+        found = session.exec(query).all()
+        items = [self._row_summary(row, subject, cohort, state) for row, subject, cohort, state in found[:count]]
+        return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > count else None)
+
+    def _row_summary(self, row: ExperimentRow, subject: str, cohort: str, state: str) -> ExperimentSummary:
+        assert row.id is not None
+        return ExperimentSummary(
+            id=row.id,
+            label=row.label,
+            uri=uri("experiments", row.id),
+            web_uri=self.addresses.session_page(row.id),
+            cohort=cohort,
+            subject=subject,
+            site=row.site,
+            state=state,
+            entered_at=row.entered_at,
+            attention=row.attention,
+            why=row.why,
+            scandate=row.scandate,
+        )
+
+    def actions(self, session: Session, experiment_id: int) -> list[ActionRecord]:
+        """Return the steps of a session, the first one first."""
+        experiment = session.get(ExperimentRow, experiment_id)
+        if experiment is None:
+            raise ThingUnknown("session", experiment_id)
+        stored = self._workflows.get(session, experiment.workflow_id)
+        query = select(ActionRow).where(ActionRow.experiment_id == experiment_id).order_by(col(ActionRow.sequence))
+        actions = session.exec(query).all()
+        executions = session.exec(
+            select(ExecutionRow).where(ExecutionRow.experiment_id == experiment_id).order_by(col(ExecutionRow.id))
+        ).all()
+        return [
+            _action(action, stored, [execution for execution in executions if execution.action_id == action.id])
+            for action in actions
+        ]
+
+
+def _conditions(wanted: SessionFilter) -> list[Any]:
+    conditions: list[Any] = []
+    if wanted.cohort:
+        conditions.append(CohortRow.label == wanted.cohort)
+    if wanted.state:
+        conditions.append(StateRow.label == wanted.state)
+    if wanted.attention == "any":
+        conditions.append(col(ExperimentRow.attention).is_not(None))
+    elif wanted.attention:
+        conditions.append(ExperimentRow.attention == wanted.attention)
+    if wanted.subject_id is not None:
+        conditions.append(ExperimentRow.subject_id == wanted.subject_id)
+    if wanted.text:
+        text = wanted.text.strip()
+        conditions.append(
+            or_(
+                col(ExperimentRow.label).icontains(text, autoescape=True),
+                col(SubjectRow.label).icontains(text, autoescape=True),
+            )
+        )
+    return conditions
+
+
+def _action(row: ActionRow, stored: StoredWorkflow, executions: list[ExecutionRow]) -> ActionRecord:
+    source, position = next(key for key, known in stored.transition_ids.items() if known == row.transition_id)
+    assert row.id is not None
+    return ActionRecord(
+        id=row.id,
+        uri=uri("actions", row.id),
+        experiment=row.experiment_id,
+        source_state=source,
+        state=stored.workflow.state(source).transitions[position].destination,
+        trigger=row.trigger,
+        actor=row.actor,
+        success=row.success,
+        return_value=json.dumps(row.return_value) if row.return_value is not None else None,
+        freetext=row.freetext,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        executions=[_brief(execution, stored) for execution in executions],
+    )
+
+
+def _brief(row: ExecutionRow, stored: StoredWorkflow) -> ExecutionBrief:
+    callback = stored.callback_of(row.callback_id)[1]
+    assert row.id is not None
+    return ExecutionBrief(
+        id=row.id,
+        uri=uri("callback_executions", row.id),
+        callback=callback.label,
+        function=callback.function,
+        status=ExecutionStatus(row.status),
+        result=ExecutionResult(row.result),
+        attempt=row.attempt,
+        flow_run_id=row.flow_run_id,
+        created=row.created,
+        run_start=row.run_start,
+        wait_start=row.wait_start,
+        finished=row.finished,
+    )
+
+
+def _summary(kind: str, row_id: int | None, label: str) -> Summary:
+    assert row_id is not None
+    return Summary(id=row_id, label=label, uri=uri(kind, row_id))
+
+
+def variables_of(session: Session, experiment_id: int) -> dict[str, Any]:
+    """Return the variables of a session."""
+    query = select(VariableRow).where(VariableRow.experiment_id == experiment_id).order_by(col(VariableRow.label))
+    return {row.label: unpack(VariableType(row.type), row.value) for row in session.exec(query).all()}
+
+
+def experiment_ids(session: Session, experiment_id: int) -> dict[str, str]:
+    """Return what a session is called in other systems."""
+    query = select(ExternalExperimentLinkRow).where(ExternalExperimentLinkRow.experiment_id == experiment_id)
+    return {row.system_name: row.external_id for row in session.exec(query).all()}
+
+
+def set_experiment_ids(session: Session, experiment_id: int, external_ids: Mapping[str, str]) -> None:
+    """Lay external ids over those that a session has."""
+    for system, external_id in external_ids.items():
+        row = session.exec(
+            select(ExternalExperimentLinkRow).where(
+                ExternalExperimentLinkRow.experiment_id == experiment_id,
+                ExternalExperimentLinkRow.system_name == system,
+            )
+        ).first() or ExternalExperimentLinkRow(experiment_id=experiment_id, system_name=system, external_id="")
+        row.external_id = external_id
+        session.add(row)
+    session.flush()
+
+
+def newest_workflow_label(session: Session) -> str | None:
+    """Return the label of the workflow imported last."""
+    return session.exec(select(WorkflowRow.label).order_by(col(WorkflowRow.id).desc()).limit(1)).first()

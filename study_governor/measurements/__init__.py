@@ -1,0 +1,1 @@
+"""Measurements and artifacts of sessions as resources."""

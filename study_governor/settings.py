@@ -1,0 +1,28 @@
+"""Settings of the study governor, from the environment. May import pydantic-settings."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from service_kit.settings import ServiceSettings
+
+
+class StudyGovernorSettings(ServiceSettings):
+    """Settings of the web application."""
+
+    governor_database_url: str = Field(description="Database of the governor (SQLAlchemy URL).")
+    governor_url: str | None = Field(
+        default=None, description="Where programs reach the governor's REST interface; the site's address when unset."
+    )
+    prefect_api_url: str = Field(description="REST address of the flow server, such as http://127.0.0.1:4200/api.")
+    xnat_user: str | None = Field(default=None, description="Log-in of the pages in the archive, to show its files.")
+    xnat_password: SecretStr | None = Field(default=None, description="Its password.")
+    reconcile_every_s: float = Field(
+        default=5.0, gt=0, description="Seconds between looks for flow runs that died without an answer."
+    )
+    timeouts_every_s: float = Field(
+        default=20.0, gt=0, description="Seconds between looks for executions that run or wait too long."
+    )
+    queue_timeout_s: float = Field(
+        default=86_400.0, ge=0, description="Seconds an execution may wait for a worker before it fails; 0 for ever."
+    )
