@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 ARC = "arc001"
 INCOMING = ".incoming"
+PREARCHIVE = ".prearchive"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from embedded_xnat.domain.values import truth
 from embedded_xnat.objects import changes, listing
 from embedded_xnat.objects.items import item_of
 from embedded_xnat.objects.listing import Query
-from embedded_xnat.objects.locate import Located, locate
+from embedded_xnat.objects.locate import Located, check, locate
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive
 
@@ -222,12 +222,11 @@ def delete_object(call: Call) -> Response:
     """Delete an object with everything in it; with its files if the request says so."""
     remove_files = truth(call.query.get("removeFiles"), name="removeFiles")
     with call.archive.change() as change:
-        found = locate(change.session, call.address, call.visitor, action=Action.DELETE)
+        found = locate(change.session, call.address, call.visitor)
         session, folders = change.session, [found.place.folder()]
-        shared = found.project is not None and found.project is not found.owning_project
-        if shared and found.project is not None and (row := found.experiment or found.subject) is not None:
-            changes.unshare(session, row, found.project.id)  # deleting a shared object only takes it out of the project
-            return PlainTextResponse("")
+        if found.project is not None and found.project is not found.owning_project:
+            return _take_out(session, call, found)
+        check(session, found, Action.DELETE)
         if found.scan is not None:
             changes.delete_scan(session, found.scan)
         elif (experiment := found.assessor or found.experiment) is not None:
@@ -244,6 +243,16 @@ def delete_object(call: Call) -> Response:
         if remove_files:
             for folder in folders:
                 change.remove(folder)
+    return PlainTextResponse("")
+
+
+def _take_out(session: Session, call: Call, found: Located) -> Response:
+    """Delete a shared object from a project it only shows in: the object itself stays."""
+    row = found.experiment or found.subject
+    project = Address(call.address.steps[:1])
+    locate(session, project, call.visitor, action=Action.DELETE)
+    if row is None or found.project is None or not changes.unshare(session, row, found.project.id):
+        raise NoSuchObject("share")
     return PlainTextResponse("")
 
 

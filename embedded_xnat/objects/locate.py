@@ -151,6 +151,8 @@ def _locate_subject(session: Session, found: Located) -> None:
     if key is None:
         return
     found.subject = repository.subject_of(session, found.project.id if found.project else None, key)
+    if found.subject is None and found.address.key(ObjectKind.EXPERIMENT) is not None:
+        found.subject = repository.subject_by_id(session, key)  # of an experiment that is shared without its subject
     if found.subject is None:
         raise NoSuchObject("subject")
     _own(session, found, found.subject.project_id)

@@ -5,7 +5,7 @@ from embedded_xnat.schema.model import Contains, Field, Kind, Rows, SubObject, X
 CUSTOM_FIELDS = Rows("fields/field", key="name", value="field")
 ADDITIONAL_PARAMETERS = Rows("parameters/addParam", key="name", value="addField", row_type="xnat:addField")
 RESOURCES = Contains("resources/resource", "xnat:abstractResource")
-SHARES = Rows("sharing/share", key="project", members=(Field("label"),))
+SHARES = Contains("sharing/share", "xnat:projectParticipant")
 
 _GENDERS = ("male", "female", "other", "unknown", "M", "F")
 _HANDS = ("left", "right", "ambidextrous", "unknown")
@@ -115,6 +115,11 @@ SUPPORT = (
         ),
     ),
     XsiType("xnat:resourceCatalog", base="xnat:resource", element="ResourceCatalog"),
+    XsiType(
+        "xnat:projectParticipant",
+        display_identifier="project",
+        parts=(Field("label", attribute=True), Field("project", attribute=True)),
+    ),
     XsiType(
         "xnat:investigatorData",
         display_identifier="lastname",
