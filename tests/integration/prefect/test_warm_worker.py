@@ -1,0 +1,107 @@
+"""The warm worker against a real server: runs, cancellation, and what becomes of runs when a process dies."""
+
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def worker(place):
+    """A worker that no test harms."""
+    process = place.start_worker("unharmed")
+    yield process
+    process.terminate()
+
+
+def test_a_flow_runs_inside_the_workers_own_process(place, worker, diary):
+    run = place.order("stamp", diary=str(diary))
+    place.wait_for_state(run, "Completed")
+    assert diary.pids() == {worker.pid}
+    assert place.run(run)["infrastructure_pid"].startswith("unharmed:")
+
+
+def test_the_first_line_comes_within_two_seconds_of_the_order(place, worker, diary):
+    place.order("stamp", diary=str(diary))
+    ordered = time.time()
+    diary.wait_for("begin", timeout_s=10)
+    assert float(diary.lines()[0][1]) - ordered < 2
+
+
+def test_the_same_key_is_one_run(place, worker, diary):
+    first = place.order("stamp", key="once", diary=str(diary))
+    assert place.order("stamp", key="once", diary=str(diary)) == first
+    place.wait_for_state(first, "Completed")
+    time.sleep(1)
+    assert diary.words() == ["begin"]
+
+
+def test_tasks_of_a_flow_appear_on_the_server(place, worker, diary):
+    run = place.order("with-task", diary=str(diary))
+    place.wait_for_state(run, "Completed")
+    body = {"flow_runs": {"id": {"any_": [run]}}}
+    deadline = time.monotonic() + 20
+    while not (tasks := place.post("/task_runs/filter", body)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert [task["state"]["name"] for task in tasks] == ["Completed"]
+
+
+def test_a_flow_that_fails_is_failed_and_the_worker_goes_on(place, worker, diary):
+    run = place.order("fail", diary=str(diary))
+    place.wait_for_state(run, "Failed")
+    assert "a bug" in place.run(run)["state"]["message"]
+    place.wait_for_state(place.order("stamp", diary=str(diary)), "Completed")
+
+
+def test_a_flow_that_blocks_keeps_nobody_else_waiting(place, worker, diary):
+    blocking = place.order("block", diary=str(diary), seconds=6)
+    diary.wait_for("begin")
+    begin = time.monotonic()
+    place.wait_for_state(place.order("stamp", diary=str(diary), word="other"), "Completed", timeout_s=5)
+    assert time.monotonic() - begin < 5
+    assert place.state(blocking) == "Running"
+    place.wait_for_state(blocking, "Completed")
+
+
+def test_cancelling_stops_the_flow_and_lets_it_tidy_up(place, worker, diary):
+    run = place.order("wait", diary=str(diary), seconds=60)
+    diary.wait_for("begin")
+    place.cancel(run)
+    place.wait_for_state(run, "Cancelled", timeout_s=15)
+    assert diary.words() == ["begin", "interrupted", "tidied"]
+    assert "Crashed" not in place.state_names(run)
+
+
+def test_cancelling_before_the_start_is_cancelled(place, worker, diary):
+    deployment = place.deployment("wait")
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2100-01-01T00:00:00Z"}}
+    body = {"parameters": {"diary": str(diary), "seconds": 1}, "state": later}
+    run = place.post(f"/deployments/{deployment['id']}/create_flow_run", body)["id"]
+    place.cancel(run)
+    place.wait_for_state(run, "Cancelled")
+    assert diary.words() == []
+
+
+def test_the_concurrency_limit_of_a_deployment_holds(place, worker, diary):
+    runs = [place.order("wait", diary=str(diary), seconds=3) for _ in range(5)]
+    diary.wait_for("begin", count=3)
+    time.sleep(1)
+    assert diary.words().count("begin") == 3
+    for run in runs:
+        place.wait_for_state(run, "Completed", timeout_s=40)
+
+
+def test_a_deployment_of_a_flow_the_worker_does_not_have_fails_with_a_sentence(place, worker):
+    flow = place.post("/flows/", {"name": "stranger"})["id"]
+    body = {"name": "warm", "flow_id": flow, "entrypoint": "os.py:system", "work_pool_name": "warm"}
+    deployment = place.post("/deployments/", body)["id"]
+    run = place.post(f"/deployments/{deployment}/create_flow_run", {})["id"]
+    place.wait_for_state(run, "Failed")
+    assert "has no flow 'os.py:system'" in place.run(run)["state"]["message"]
+
+
+def test_a_second_worker_of_the_same_name_is_refused(place, worker):
+    second = place.start_worker("unharmed", wait=False)
+    assert second.popen.wait(60) != 0
+    assert "already runs on the home" in second.log.read_text()

@@ -1,0 +1,111 @@
+"""Kill the worker or the server in the middle of a run: the run ends all the same, under the id it had."""
+
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+def test_a_run_of_a_killed_worker_runs_again_under_the_same_id(place, diary):
+    worker = place.start_worker("mortal")
+    run = place.order("wait", diary=str(diary), seconds=4)
+    diary.wait_for("begin")
+    worker.kill()
+    again = place.start_worker("mortal")
+    place.wait_for_state(run, "Completed", timeout_s=60)
+    assert diary.words() == ["begin", "begin", "end", "tidied"]
+    assert place.run(run)["run_count"] == 2
+    assert place.state_names(run).count("Completed") == 1
+    again.terminate()
+
+
+def test_a_limit_is_free_again_after_its_holders_were_killed(place, diary):
+    worker = place.start_worker("mortal")
+    runs = [place.order("wait", diary=str(diary), seconds=3) for _ in range(3)]
+    diary.wait_for("begin", count=3)
+    worker.kill()
+    again = place.start_worker("mortal")
+    for run in runs:
+        place.wait_for_state(run, "Completed", timeout_s=60)
+    again.terminate()
+
+
+def test_a_run_cancelled_after_its_worker_was_killed_is_cancelled(place, diary):
+    worker = place.start_worker("mortal")
+    run = place.order("wait", diary=str(diary), seconds=30)
+    diary.wait_for("begin")
+    worker.kill()
+    place.cancel(run)
+    again = place.start_worker("mortal")
+    place.wait_for_state(run, "Cancelled", timeout_s=30)
+    assert diary.words() == ["begin"]
+    again.terminate()
+
+
+@pytest.mark.slow
+def test_another_worker_takes_over_when_the_heartbeat_is_overdue(place, diary):
+    first = place.start_worker("first")
+    run = place.order("wait", diary=str(diary), seconds=5)
+    diary.wait_for("begin")
+    second = place.start_worker("second")
+    time.sleep(1)
+    assert place.state(run) == "Running"
+    assert diary.words() == ["begin"], "a living worker's run was taken"
+    first.kill()
+    place.wait_for_state(run, "Completed", timeout_s=60)
+    assert diary.pids() == {first.pid, second.pid}
+    second.terminate()
+
+
+def test_sigterm_lets_a_short_run_finish(place, diary):
+    worker = place.start_worker("leaving")
+    run = place.order("wait", diary=str(diary), seconds=1)
+    diary.wait_for("begin")
+    assert worker.terminate() < 8
+    assert place.state(run) == "Completed"
+
+
+def test_sigterm_hands_a_long_run_back_to_the_next_worker(place, diary):
+    worker = place.start_worker("leaving")
+    run = place.order("wait", diary=str(diary), seconds=8)
+    diary.wait_for("begin")
+    assert worker.terminate() < 8
+    assert diary.words() == ["begin", "interrupted", "tidied"]
+    assert place.state(run) == "AwaitingRetry"
+    assert "Crashed" not in place.state_names(run)
+    after = place.start_worker("successor")
+    place.wait_for_state(run, "Completed", timeout_s=60)
+    after.terminate()
+
+
+def test_sigterm_ends_a_worker_whose_flow_blocks_and_its_run_is_handed_back(place, diary):
+    worker = place.start_worker("leaving")
+    run = place.order("block", diary=str(diary), seconds=60)
+    diary.wait_for("begin")
+    assert worker.terminate() < 8
+    assert place.state(run) == "AwaitingRetry"
+    place.client.delete(f"/flow_runs/{run}")
+
+
+def test_a_worker_that_left_is_off_the_list(place):
+    worker = place.start_worker("leaving")
+    names = lambda: [row["name"] for row in place.post("/work_pools/warm/workers/filter", {})]  # noqa: E731
+    assert "leaving" in names()
+    worker.terminate()
+    assert "leaving" not in names()
+
+
+@pytest.mark.slow
+def test_runs_outlive_a_killed_server(place, diary):
+    worker = place.start_worker("patient")
+    running = place.order("wait", diary=str(diary), seconds=3)
+    diary.wait_for("begin")
+    place.server.kill()
+    time.sleep(4)
+    place.start_server()
+    ordered = place.order("stamp", diary=str(diary), word="later")
+    place.wait_for_state(running, "Completed", timeout_s=120)
+    place.wait_for_state(ordered, "Completed", timeout_s=120)
+    assert worker.popen.poll() is None
+    worker.terminate()
