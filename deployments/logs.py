@@ -6,7 +6,18 @@ import logging
 from logging import LogRecord
 
 _OWN = frozenset(LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName", "color_message"}
-_QUIET = ("httpx", "httpcore", "pynetdicom", "alembic", "asyncio", "uvicorn.access", "watchfiles", "fontTools", "xnat")
+_QUIET = (
+    "docket",
+    "httpx",
+    "httpcore",
+    "pynetdicom",
+    "alembic",
+    "asyncio",
+    "uvicorn.access",
+    "watchfiles",
+    "fontTools",
+    "xnat",
+)
 """Libraries whose lines at level INFO say nothing here, or would show values of images."""
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import tomllib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,8 +182,12 @@ def default_home(kind: str = "home") -> Path:
 
 
 def program_version() -> str:
-    """Give the version of the installed program."""
-    return installed_version("cohortflow")
+    """Give the version of the program; that of the source tree where it runs without being installed."""
+    try:
+        return installed_version("cohortflow")
+    except PackageNotFoundError:
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+        return str(project["version"])
 
 
 def version_key(text: str) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from deployments.errors import NotReadyInTime
 from deployments.launcher.ports import LOOPBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from deployments.launcher.endpoints import Endpoints

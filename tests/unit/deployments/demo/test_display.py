@@ -1,0 +1,57 @@
+"""What the demonstration prints."""
+
+import io
+
+from rich.console import Console
+
+from deployments.demo.display import Display, biomarker_table
+from deployments.demo.stages import Progress, Stage
+
+ROW = {
+    "session": "BV-001_MR", "subject": "BV-001", "name": "brain_volume",
+    "value": 1234.567, "unit": "mL", "model": "brain_tiv", "version": "1.0",
+}  # fmt: skip
+
+
+def console(**options):
+    return Console(file=io.StringIO(), width=160, **options)
+
+
+def test_without_a_terminal_each_event_is_a_line():
+    plain = console()
+    display = Display(plain)
+    with display.shown():
+        display.part_ready("archive")
+        display.show(Progress("BV-001", "u", stage=Stage.sending))
+        display.show(Progress("BV-001", "u", stage=Stage.sending, sent=3))
+        display.show(Progress("BV-001", "u", stage=Stage.quarantined, why="It is a CT."))
+    lines = plain.file.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "It is a CT." in lines[-1]
+
+
+def test_in_a_terminal_the_sessions_stand_in_a_table():
+    terminal = console(force_terminal=True)
+    display = Display(terminal)
+    display.show(Progress("BV-001", "u", total=10, sent=4, stage=Stage.review, label="BV-001_MR"))
+    terminal.print(display)
+    text = terminal.file.getvalue()
+    assert "BV-001_MR" in text
+    assert "4/10" in text
+
+
+def test_a_quarantined_session_shows_its_reason_in_the_table():
+    terminal = console(force_terminal=True)
+    display = Display(terminal)
+    display.show(Progress("BV-001", "u", total=1, sent=1, stage=Stage.quarantined, why="It is a CT."))
+    terminal.print(display)
+    assert "It is a CT." in terminal.file.getvalue()
+
+
+def test_the_table_of_biomarkers_shows_value_and_unit():
+    plain = console()
+    plain.print(biomarker_table([ROW]))
+    text = plain.file.getvalue()
+    assert "1234.6" in text
+    assert "mL" in text
+    assert "brain_tiv 1.0" in text

@@ -1,0 +1,103 @@
+"""Sessions are prepared once, from a folder or from an archive."""
+
+import io
+import json
+import stat
+import tarfile
+import zipfile
+
+import pytest
+
+from deployments.demo import prepare, scans
+from deployments.demo.prepare import prepare_bundled, prepare_own
+from deployments.errors import NothingToSend
+from deployments.launcher.home import Home
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path / "home")
+    home.make()
+    return home
+
+
+@pytest.fixture
+def archive(tmp_path, image, content_of):
+    """Make an archive of the form of the real one, with one image a session and two pictures beside it."""
+    inner = io.BytesIO()
+    image.StudyInstanceUID = "1.9"
+    with zipfile.ZipFile(inner, "w") as content:
+        content.writestr("ANONYMIZ/scans/6/DICOM/a.dcm", content_of(image))
+        content.writestr("ANONYMIZ/scans/6/SNAPSHOTS/a.gif", b"GIF89a")
+    image.StudyInstanceUID = "1.8"
+    members = {"Case001/scans/1/DICOM/a.dcm": content_of(image), "ANONYMIZ.zip": inner.getvalue(), "other.txt": b"x"}
+    path = tmp_path / "archive.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo("xnat-0.8.1/xnat/tests/resources/" + name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_both_sessions_of_the_archive_become_coded_subjects(home, archive):
+    prepared = prepare_bundled(home, lambda: archive)
+    assert [session.subject for session in prepared.sessions] == ["BV-001", "BV-002"]
+    assert [len(session.files()) for session in prepared.sessions] == [1, 1]
+    assert prepared.left_out == {"not a DICOM file": 1}
+
+
+def test_a_second_preparation_fetches_nothing_and_gives_the_same(home, archive):
+    first = prepare_bundled(home, lambda: archive)
+    contents = [path.read_bytes() for session in first.sessions for path in session.files()]
+
+    def fetch():
+        raise AssertionError("nothing should be fetched")
+
+    second = prepare_bundled(home, fetch)
+    assert second == first
+    assert [path.read_bytes() for session in second.sessions for path in session.files()] == contents
+
+
+def test_a_preparation_that_was_cut_short_is_done_again(home, archive, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            prepare_bundled(home, lambda: archive)
+    assert len(prepare_bundled(home, lambda: archive).sessions) == 2
+
+
+def test_own_scans_get_codes_and_who_is_who_stays_private(home, tmp_path, image, content_of, names):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "IM1").write_bytes(content_of(image))
+    image.PatientID, image.StudyInstanceUID = "ANOTHER", "1.7"
+    (folder / "IM2").write_bytes(content_of(image))
+    prepared = prepare_own(home, folder)
+    assert sorted(session.subject for session in prepared.sessions) == ["OWN-001", "OWN-002"]
+    book = home.private / "codes.json"
+    assert stat.S_IMODE(book.stat().st_mode) == 0o600
+    assert "PAT4711|" in json.loads(book.read_text())["codes"]
+    for path in (home.path / "outgoing").rglob("*"):
+        assert not any(name.lower() in path.name.lower() for name in names)
+
+
+def test_own_scans_keep_their_codes_at_the_next_time(home, tmp_path, image, content_of):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "IM1").write_bytes(content_of(image))
+    assert prepare_own(home, folder).sessions == prepare_own(home, folder).sessions
+
+
+def test_a_folder_without_images_is_one_sentence(home, tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing here")
+    with pytest.raises(NothingToSend, match=str(tmp_path)):
+        prepare_own(home, tmp_path)
+
+
+def test_a_cached_archive_with_another_content_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / scans.ARCHIVE).write_bytes(b"something else")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "none"))
+    with pytest.raises(scans.DemoInputUnavailable, match="--dicom"):
+        scans.fetch_archive(tmp_path)
