@@ -1,0 +1,131 @@
+"""Flow `extract-biomarkers`: choose the scan, measure it on Dask, store the results, answer the governor."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prefect import flow
+
+from flows.executions import Execution, execution_of
+from flows.outside import outside
+from flows.runners import run_on_dask
+from flows.wiring import wired
+from tasks.archive.prefect_tasks import describe, fetch, store
+from tasks.errors import RejectedInput
+from tasks.extraction.extract import extract
+from tasks.extraction.prefect_tasks import choose
+from tasks.extraction.records import ExtractionResult, Outcome
+from tasks.extraction.request import extraction_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from flows.wiring import Wiring
+    from tasks.archive.derive import DerivedScan, FetchedScan
+    from tasks.studies import ModelUse, Study
+
+#: What the session's page shows of a result, by the end of the file's name: kind, title, media type.
+ARTIFACTS = {
+    "overlay.png": ("overlay", "Mask over the scan", "image/png"),
+    "mask.nii.gz": ("mask", "Mask", "application/gzip"),
+    "report.html": ("report_html", "Report", "text/html"),
+    "report.pdf": ("report_pdf", "Report (PDF)", "application/pdf"),
+    "measurement.json": ("measurement", "Measurements with their pedigree", "application/json"),
+}
+
+
+@flow(name="extract-biomarkers", flow_run_name="execution-{execution_id}", persist_result=False)
+async def extract_biomarkers(execution_id: int) -> str:
+    """Measure a session with every model of its study.
+
+    Inputs: the session's scans, from the archive. Outputs: ``measured``, ``not_relevant``, ``failed``, or ``closed`` when
+    the execution was resolved before. Side effects: results in the archive; measurements and artifacts at the governor;
+    the execution answered. Running it again writes the same.
+    """
+    outcome = "failed"
+    with wired() as wiring:
+        async with execution_of(wiring.governor(), execution_id) as execution:
+            if not execution.is_open:
+                return "closed"
+            folder = wiring.work_folder(f"execution-{execution_id}")
+            outcome = await _measure_session(wiring, execution, folder)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return outcome
+
+
+async def _measure_session(wiring: Wiring, execution: Execution, folder: Path) -> str:
+    record = execution.record
+    study = wiring.study(record.cohort.label)
+    session_id = record.experiment.external_ids.get("XNAT")
+    if session_id is None:
+        raise RejectedInput("The session has no XNAT id; the archive does not know it.")
+    if not study.models:
+        raise RejectedInput(f"Study {study.name} names no model in study.yaml.")
+    await execution.say(f"Reading the scans of session {record.experiment.label}.")
+    scans = await describe(wiring.archive(), session_id, folder / "scans")
+    reasons, measured = [], False
+    for use in study.models:
+        result = await _measure(wiring, execution, study, use=use, scans=scans, folder=folder / use.name)
+        measured = measured or result.outcome is Outcome.MEASURED
+        reasons.append(result.reason)
+    outcome = Outcome.MEASURED if measured else Outcome.NOT_RELEVANT
+    await execution.succeed(outcome=outcome.value, reason=" ".join(reasons))
+    return outcome.value
+
+
+async def _measure(
+    wiring: Wiring, execution: Execution, study: Study, *, use: ModelUse, scans: tuple[DerivedScan, ...], folder: Path
+) -> ExtractionResult:
+    """Run one model: choose its scan, fetch it, measure it on Dask, store what came out."""
+    chosen = await choose(scans, study, use)
+    await execution.say(chosen.reason)
+    if chosen.scan_id is None:
+        return ExtractionResult(outcome=Outcome.NOT_RELEVANT, reason=chosen.reason)
+    archive = wiring.archive()
+    scan = next(one for one in scans if one.scan.id == chosen.scan_id)
+    fetched = await fetch(archive, scan, folder / "volume")
+    session = await asyncio.to_thread(archive.session, scan.scan.session_id)
+    request = extraction_request(study, use, session=session, fetched=fetched, reason=chosen.reason)
+    await execution.say(f"Measuring scan {chosen.scan_id} with {use.name} on the cluster.")
+    result = await run_on_dask(
+        partial(extract, folder / "results"),
+        request,
+        address=wiring.settings.dask_address,
+        key=f"{use.name}-execution-{execution.record.id}",
+    )
+    await execution.say(f"Storing {len(result.measurements)} measurement(s) of {use.name}.")
+    if result.files:
+        uris = await store(archive, scan.scan.session_id, resource=result.resource, files=result.files)
+        await _register(wiring, execution, result, uris=uris, fetched=fetched)
+    return result
+
+
+async def _register(
+    wiring: Wiring, execution: Execution, result: ExtractionResult, *, uris: Mapping[str, str], fetched: FetchedScan
+) -> None:
+    """Tell the governor of the measurements and of the files its pages show."""
+    governor, session = wiring.governor(), execution.record.experiment.id
+    for one in result.measurements:
+        await outside(
+            governor.put_measurement,
+            session,
+            one.key,
+            name=one.name,
+            value=one.value,
+            unit=one.unit,
+            model=one.pedigree.model,
+            version=one.pedigree.model_version,
+            pedigree=one.pedigree.summary() | {"remarks": [remark.model_dump(mode="json") for remark in one.remarks]},
+        )
+    volume = f"{fetched.scan.uri}/resources/NIFTI/files/{fetched.record.best}"
+    shown = [("volume", "volume", f"Scan {fetched.scan.id}", volume, "application/gzip")]
+    for name, uri in uris.items():
+        for end, (kind, title, media_type) in ARTIFACTS.items():
+            if name.endswith(end):
+                shown.append((f"{result.resource.lower()}-{name}", kind, title, uri, media_type))
+    for name, kind, title, uri, media_type in shown:
+        await outside(governor.put_artifact, session, name, kind=kind, title=title, uri=uri, media_type=media_type)

@@ -1,0 +1,114 @@
+"""Flow `receive-session`: an arrival becomes a session in the archive, known to the governor, or lands in the quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+
+from flows.outside import outside
+from flows.wiring import wired
+from tasks.archive.prefect_tasks import deposit, derive
+from tasks.errors import RejectedInput
+from tasks.intake.prefect_tasks import examine_arrival
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.wiring import Wiring
+    from tasks.archive.deposit import Deposit, DepositedScan
+    from tasks.archive.derive import DerivedScan
+    from tasks.intake.records import IntakeReport, Rejection, Route
+
+SETTLED = {"accepted", "quarantined"}
+
+
+@flow(name="receive-session", flow_run_name="arrival-{arrival_id}", persist_result=False)
+async def receive_session(arrival_id: int) -> str:
+    """Take an arrival into the archive.
+
+    Inputs: the arrival's instances, from the gateway. Outputs: ``accepted`` or ``quarantined``. Side effects: DICOM,
+    NIfTI and previews in the archive; the session and its pictures at the governor; the arrival settled at the gateway.
+    Running it again changes nothing.
+    """
+    with wired() as wiring:
+        gateway = wiring.gateway()
+        arrival = await outside(gateway.arrival, arrival_id)
+        if arrival.state in SETTLED:
+            return str(arrival.state.value)
+        folder = wiring.work_folder(f"arrival-{arrival_id}")
+        paths = await outside(gateway.download, arrival_id, folder / "dicom")
+        report = await examine_arrival(
+            paths, wiring.studies(), calling_ae=arrival.calling_ae, called_ae=arrival.called_ae
+        )
+        try:
+            settlement = await _take_in(wiring, report, folder)
+        except RejectedInput as rejected:
+            settlement = {"outcome": "quarantined", "reason": rejected.reason, "rejected": _rejections(report.rejected)}
+        await outside(gateway.settle, arrival_id, **settlement)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return str(settlement["outcome"])
+
+
+async def _take_in(wiring: Wiring, report: IntakeReport, folder: Path) -> dict[str, Any]:
+    """Archive what is fit, register the session, and return what the gateway is told."""
+    route = report.route
+    if route is None or not report.series:
+        reason = report.arrival_reason or "Nothing of this arrival can go on."
+        study = route.study if route is not None else None
+        return {
+            "outcome": "quarantined", "reason": reason, "study": study, "rejected": _rejections(report.rejected),
+        }  # fmt: skip
+    archive = wiring.archive()
+    deposited = await deposit(archive, report, study_title=wiring.study(route.study).title)
+    derived = await derive(archive, deposited, folder)
+    session_url = await _register(wiring, route, deposited, derived)
+    return {
+        "outcome": "accepted",
+        "study": route.study,
+        "session_label": deposited.session.label,
+        "session_url": session_url,
+        "rejected": _rejections((*report.rejected, *deposited.rejected)),
+    }
+
+
+async def _register(wiring: Wiring, route: Route, deposited: Deposit, derived: tuple[DerivedScan, ...]) -> str:
+    """Tell the governor of the session and of its pictures; return the address of its page."""
+    governor = wiring.governor()
+    session = deposited.session
+    scandate = route.scandate or dt.datetime.now(dt.UTC).date()
+    registered = await outside(
+        governor.put_experiment,
+        route.study,
+        session.subject_label,
+        session.label,
+        scandate=dt.datetime.combine(scandate, dt.time(), tzinfo=dt.UTC),
+        workflow_label=wiring.study(route.study).workflow_label(),
+        external_ids={"XNAT": session.id},
+        subject_external_ids={"XNAT": session.subject_id},
+        site=route.site,
+    )
+    by_scan = {one.scan.id: one for one in deposited.scans}
+    for one in derived:
+        if one.record.preview is not None:
+            await outside(
+                governor.put_artifact,
+                registered.id,
+                f"preview-{one.scan.id}",
+                kind="preview",
+                title=_title(by_scan[one.scan.id]),
+                uri=f"{one.scan.uri}/resources/SNAPSHOTS/files/{one.record.preview}",
+                media_type="image/png",
+            )
+    return str(registered.web_uri)
+
+
+def _title(one: DepositedScan) -> str:
+    return f"Scan {one.scan.id}: {one.scan.type}" if one.scan.type else f"Scan {one.scan.id}"
+
+
+def _rejections(rejected: tuple[Rejection, ...]) -> list[dict[str, Any]]:
+    return [one.model_dump() for one in rejected]
