@@ -17,7 +17,7 @@ No sentence holds a DICOM value or a person's name: UIDs, labels, counts and dig
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,14 +25,25 @@ if TYPE_CHECKING:
 
 
 class TaskError(Exception):
-    """Root of the errors that a stage raises on purpose."""
+    """Root of the errors that a stage raises on purpose. Travels whole between processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Restore the error without its constructor, which takes the objects and not the sentence."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[TaskError], args: tuple[object, ...], state: dict[str, object]) -> TaskError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class TransientError(TaskError):
     """Something outside did not answer; the same call may succeed later."""
 
 
-class RejectedInput(TaskError):  # noqa: N818 - the name says what happened to the input
+class RejectedInput(TaskError):
     """The input is at fault.
 
     Parameters

@@ -52,7 +52,8 @@ class Window:
         """Map values to 0..255."""
         span = self.high - self.low or 1.0
         scaled = (values.astype(np.float32) - self.low) * (255.0 / span)
-        return np.clip(np.nan_to_num(scaled), 0, 255).astype(np.uint8)
+        clipped: NDArray[np.uint8] = np.clip(np.nan_to_num(scaled), 0, 255).astype(np.uint8)
+        return clipped
 
 
 def window_of(values: NDArray[np.generic]) -> Window:
@@ -156,7 +157,13 @@ def three_planes(
 
 
 def axial_series(
-    volume: NDArray[np.generic], *, spacing_mm: Sequence[float], mask: NDArray[np.bool_], count: int, columns: int, width_px: int
+    volume: NDArray[np.generic],
+    *,
+    spacing_mm: Sequence[float],
+    mask: NDArray[np.bool_],
+    count: int,
+    columns: int,
+    width_px: int,
 ) -> Image.Image:
     """Draw evenly spread axial planes through a mask, from bottom to top, cropped to the mask's surroundings.
 
@@ -191,7 +198,9 @@ def axial_series(
         for number, index in enumerate(indices)
     ]
     rows = [side_by_side(pictures[start : start + columns]) for start in range(0, count, columns)]
-    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height + _GAP_PX for row in rows) - _GAP_PX), BACKGROUND)
+    sheet = Image.new(
+        "RGB", (max(row.width for row in rows), sum(row.height + _GAP_PX for row in rows) - _GAP_PX), BACKGROUND
+    )
     top = 0
     for row in rows:
         sheet.paste(row, (0, top))
@@ -256,7 +265,8 @@ def save_png(picture: Image.Image, path: Path) -> Path:
 def _slice(volume: NDArray[np.generic], *, plane: Plane, index: int) -> NDArray[np.generic]:
     """Take a plane as rows and columns of a picture: head or front up, the person's right (or front) on the left."""
     flat = np.moveaxis(volume, _FIXED_AXIS[plane], 0)[index]
-    return flat.T[::-1, ::-1]
+    turned: NDArray[np.generic] = flat.T[::-1, ::-1]
+    return turned
 
 
 def _edges(plane: Plane, spacing_mm: Sequence[float]) -> tuple[float, float]:

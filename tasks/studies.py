@@ -252,7 +252,9 @@ def check_study(folder: Path, *, known_models: Collection[str] | None = None) ->
     if study is not None and known_models is not None:
         text = _Text(folder / STUDY_FILE)
         mistakes += [
-            text.mistake(("models", index, "name"), f"no model {use.name!r}; known are: {', '.join(sorted(known_models))}")
+            text.mistake(
+                ("models", index, "name"), f"no model {use.name!r}; known are: {', '.join(sorted(known_models))}"
+            )
             for index, use in enumerate(study.models)
             if use.name not in known_models
         ]
@@ -353,7 +355,9 @@ def _workflow_mistakes(study: Study) -> list[Mistake]:
             continue
         base, info = arguments.get("task_base"), arguments.get("task_info")
         if base not in bases:
-            mistakes.append(text.mistake((*location, "callback_arguments", "task_base"), f"there is no task base {base!r}"))
+            mistakes.append(
+                text.mistake((*location, "callback_arguments", "task_base"), f"there is no task base {base!r}")
+            )
         template = info.get("template") if isinstance(info, dict) else None
         if template not in templates:
             where = (*location, "callback_arguments", "task_info", "template")

@@ -13,7 +13,7 @@ from tasks.archive.port import DICOM, Archive, FileEntry, ScanRef, SessionRef
 from tasks.intake.records import IntakeReport, Rejection, Route
 from tasks.intake.routing import short_digest
 from tasks.records import Record
-from tasks.series import Instance, SeriesRecord
+from tasks.series import Instance, SeriesRecord  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -78,7 +78,9 @@ def deposit_session(archive: Archive, report: IntakeReport, *, study_title: str)
     rejected: list[Rejection] = []
     for series in report.series:
         known = next((scan for scan in existing if scan.series_instance_uid == series.series_instance_uid), None)
-        scan = known or archive.create_scan(session.id, _free_scan_id(series, {one.id for one in existing}), series=series)
+        scan = known or archive.create_scan(
+            session.id, _free_scan_id(series, {one.id for one in existing}), series=series
+        )
         if known is None:
             existing = (*existing, scan)
         deposited, refused = _deposit_scan(archive, scan, series)

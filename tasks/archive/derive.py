@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING
 
 from tasks.archive.deposit import file_name
@@ -163,7 +163,9 @@ def _only_series(found: tuple[SeriesRecord, ...], scan: ScanRef) -> SeriesRecord
     return max(found, key=lambda one: (len(one.instances), one.series_instance_uid))
 
 
-def _convert(series: SeriesRecord, scan: ScanRef, work_dir: Path) -> tuple[ScanRecord, Mapping[str, Path], Mapping[str, Path]]:
+def _convert(
+    series: SeriesRecord, scan: ScanRef, work_dir: Path
+) -> tuple[ScanRecord, Mapping[str, Path], Mapping[str, Path]]:
     """Convert a series; a scan that cannot become a volume is a record with a problem, not an error."""
     kept = series.model_copy(
         update={"instances": tuple(one.model_copy(update={"path": None}) for one in series.instances)}

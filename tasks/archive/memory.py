@@ -54,7 +54,14 @@ class MemoryArchive:
         return self._sessions[session_id]
 
     def create_session(
-        self, project: str, *, subject_label: str, label: str, modality: str, study_instance_uid: str, scandate: dt.date | None
+        self,
+        project: str,
+        *,
+        subject_label: str,
+        label: str,
+        modality: str,
+        study_instance_uid: str,
+        scandate: dt.date | None,
     ) -> SessionRef:
         """Create a session under a label that is free."""
         del modality, scandate
@@ -77,7 +84,11 @@ class MemoryArchive:
     def scans(self, session_id: str) -> tuple[ScanRef, ...]:
         """List the scans of a session, in order of their ids."""
         self.session(session_id)
-        return tuple(sorted((one for one in self._scans.values() if one.session_id == session_id), key=lambda one: _order(one.id)))
+        return tuple(
+            sorted(
+                (one for one in self._scans.values() if one.session_id == session_id), key=lambda one: _order(one.id)
+            )
+        )
 
     def create_scan(self, session_id: str, scan_id: str, *, series: SeriesRecord) -> ScanRef:
         """Create a scan, or set its fields again."""
@@ -104,7 +115,9 @@ class MemoryArchive:
             for name in sorted(held)
         )
 
-    def upload(self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = "") -> None:
+    def upload(
+        self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = ""
+    ) -> None:
         """Put files under their names into a resource, replacing those that are there."""
         del content, file_format
         held = self._files.setdefault((holder, resource), {})
@@ -112,7 +125,9 @@ class MemoryArchive:
             held[name] = path.read_bytes()
             self.uploads.append((holder, resource, name))
 
-    def download(self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None) -> dict[str, Path]:
+    def download(
+        self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None
+    ) -> dict[str, Path]:
         """Fetch files of a resource, all by default, into a folder."""
         held = self._files.get((holder, resource), {})
         folder.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def _best(volumes: tuple[Path, ...], *, scan: str) -> Path | None:
     plain = [path for name, path in by_stem.items() if "_Tilt_" not in name and "_Eq_" not in name]
     if len(plain) > 1:
         return None
-    return (corrected or plain or [None])[0]
+    return next(iter(corrected or plain), None)
 
 
 def read_sidecar(path: Path) -> dict[str, object]:

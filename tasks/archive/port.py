@@ -84,7 +84,14 @@ class Archive(Protocol):
         """Return a session by its accession id."""
 
     def create_session(
-        self, project: str, *, subject_label: str, label: str, modality: str, study_instance_uid: str, scandate: dt.date | None
+        self,
+        project: str,
+        *,
+        subject_label: str,
+        label: str,
+        modality: str,
+        study_instance_uid: str,
+        scandate: dt.date | None,
     ) -> SessionRef:
         """Create a session under a label that is free; the session that holds it is returned if it is the same study's."""
 
@@ -97,7 +104,9 @@ class Archive(Protocol):
     def files(self, holder: str, resource: str) -> tuple[FileEntry, ...]:
         """List the files of a resource in order of their names; none when there is no such resource."""
 
-    def upload(self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = "") -> None:
+    def upload(
+        self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = ""
+    ) -> None:
         """Put files under their names into a resource, replacing those that are there.
 
         Raises
@@ -106,5 +115,7 @@ class Archive(Protocol):
             If the archive does not hold every file afterwards.
         """
 
-    def download(self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None) -> dict[str, Path]:
+    def download(
+        self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None
+    ) -> dict[str, Path]:
         """Fetch files of a resource, all by default, into a folder; return where each name lies."""

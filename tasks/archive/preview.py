@@ -1,17 +1,14 @@
-"""Preview pictures of a volume: its middle planes side by side, as PNG. Imports nibabel, numpy, Pillow.
+"""Preview pictures of a volume: its middle planes side by side, as PNG.
 
 One volume is in memory at a time, and of a series of time points only the first.
 """
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tasks.errors import NoVolume
 from tasks.pictures import save_png, thick_slices, three_planes
+from tasks.volumes import read_upright
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,18 +36,8 @@ def draw_preview(volume: Path, out_dir: Path, *, scan: str) -> tuple[Path, Path]
     NoVolume
         The file is no image of three dimensions.
     """
-    import nibabel as nib
-    from nibabel.filebasedimages import ImageFileError
-
-    try:
-        image = nib.as_closest_canonical(nib.load(volume))
-        first = image.dataobj[..., 0] if image.ndim > 3 else image.dataobj[...]
-    except (ImageFileError, OSError, EOFError, zlib.error) as error:
-        raise NoVolume(scan, why="its NIfTI file cannot be read.") from error
-    values = np.asarray(first)
-    if values.ndim != 3 or values.dtype.names:
-        raise NoVolume(scan, why="it has no three dimensions of grey values.")
-    spacing_mm = [float(edge) for edge in image.header.get_zooms()[:3]]
+    upright = read_upright(volume, name=scan)
+    values, spacing_mm = upright.values, upright.spacing_mm
     draw = thick_slices if max(spacing_mm) > _THICK * min(spacing_mm) else three_planes
     preview = draw(values, spacing_mm=spacing_mm, height_px=PREVIEW_HEIGHT_PX)
     thumbnail = draw(values, spacing_mm=spacing_mm, height_px=THUMBNAIL_HEIGHT_PX)

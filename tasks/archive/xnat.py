@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from tasks.archive.port import FileEntry, ScanRef, SessionRef
@@ -35,7 +35,18 @@ _BATCH_FILES = 512
 _BATCH_BYTES = 256 << 20
 _TRANSIENT = frozenset({401, 408, 423, 425, 429, 500, 502, 503, 504})
 """A 401 after the log-in means that the JSESSION ended; the retry logs in again."""
-_KINDS = {"MR": "mr", "CT": "ct", "PT": "pet", "US": "us", "CR": "cr", "DX": "dx", "MG": "mg", "XA": "xa", "NM": "nm", "RF": "rf"}
+_KINDS = {
+    "MR": "mr",
+    "CT": "ct",
+    "PT": "pet",
+    "US": "us",
+    "CR": "cr",
+    "DX": "dx",
+    "MG": "mg",
+    "XA": "xa",
+    "NM": "nm",
+    "RF": "rf",
+}
 
 
 class XnatArchive:
@@ -56,10 +67,12 @@ class XnatArchive:
         self._timeout_s = timeout_s
         self._connection: Any = None
 
-    def __enter__(self) -> XnatArchive:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -114,7 +127,14 @@ class XnatArchive:
             return self._session_of(xnat.get_json(f"/data/experiments/{quote(session_id)}"))
 
     def create_session(
-        self, project: str, *, subject_label: str, label: str, modality: str, study_instance_uid: str, scandate: dt.date | None
+        self,
+        project: str,
+        *,
+        subject_label: str,
+        label: str,
+        modality: str,
+        study_instance_uid: str,
+        scandate: dt.date | None,
     ) -> SessionRef:
         """Create a session under a label that is free; the session that holds it is returned if it is the same study's."""
         operation = f"create session {label} in {project}"
@@ -146,7 +166,9 @@ class XnatArchive:
             address = f"/data/experiments/{quote(session_id)}/scans"
             rows = _rows(xnat.get_json(address, query={"columns": "ID,URI,type,xsiType,UID"}))
         return tuple(
-            ScanRef(session_id=session_id, id=row["id"], type=row.get("type", ""), series_instance_uid=row.get("uid", ""))
+            ScanRef(
+                session_id=session_id, id=row["id"], type=row.get("type", ""), series_instance_uid=row.get("uid", "")
+            )
             for row in rows
         )
 
@@ -176,7 +198,9 @@ class XnatArchive:
         query |= {f"{kind}/{name}": str(value) for name, value in fields.items() if value not in (None, "")}
         with self._asking(f"create scan {scan_id} of {session_id}") as xnat:
             xnat.put(f"/data/experiments/{quote(session_id)}/scans/{quote(scan_id)}", query=query)
-        return ScanRef(session_id=session_id, id=scan_id, type=scan_type, series_instance_uid=series.series_instance_uid)
+        return ScanRef(
+            session_id=session_id, id=scan_id, type=scan_type, series_instance_uid=series.series_instance_uid
+        )
 
     def files(self, holder: str, resource: str) -> tuple[FileEntry, ...]:
         """List the files of a resource in order of their names; none when there is no such resource."""
@@ -195,7 +219,9 @@ class XnatArchive:
         )
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
-    def upload(self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = "") -> None:
+    def upload(
+        self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = ""
+    ) -> None:
         """Put files under their names into a resource, in batches as tar files that the server unpacks."""
         address = f"{holder}/resources/{quote(resource)}"
         with self._asking(f"create {resource} of {holder}") as xnat:
@@ -210,7 +236,9 @@ class XnatArchive:
                     self._put_tar(xnat, f"{address}/files/upload.tar", files=batch, query=query | {"extract": "true"})
         self._verify(holder, resource, files)
 
-    def download(self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None) -> dict[str, Path]:
+    def download(
+        self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None
+    ) -> dict[str, Path]:
         """Fetch files of a resource, all by default, into a folder; each is compared with the archive's digest."""
         entries = {entry.name: entry for entry in self.files(holder, resource)}
         wanted = list(entries) if names is None else list(names)
@@ -263,7 +291,9 @@ class XnatArchive:
         missing = []
         for name, path in files.items():
             entry = held.get(name)
-            is_same = entry is not None and (entry.md5 == _md5(path) if entry.md5 else entry.size_bytes == path.stat().st_size)
+            is_same = entry is not None and (
+                entry.md5 == _md5(path) if entry.md5 else entry.size_bytes == path.stat().st_size
+            )
             if not is_same:
                 missing.append(name)
         if missing:

@@ -58,7 +58,12 @@ def extract(work_dir: Path, request: ExtractionRequest) -> ExtractionResult:
     pedigree = _pedigree(request, model, output, started=started, duration_s=round(time.monotonic() - clock, 2))
     measurements = tuple(
         Measurement(
-            name=one.name, title=one.title, value=round(one.value, 3), unit=one.unit, remarks=output.remarks, pedigree=pedigree
+            name=one.name,
+            title=one.title,
+            value=round(one.value, 3),
+            unit=one.unit,
+            remarks=output.remarks,
+            pedigree=pedigree,
         )
         for one in output.values
     )

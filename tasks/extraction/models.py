@@ -10,8 +10,10 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import Field
+
 from tasks.errors import RejectedInput
-from tasks.extraction.records import QualityRemark  # noqa: TC001 - pydantic reads the annotation at run time
+from tasks.extraction.records import QualityRemark  # noqa: TC001
 from tasks.records import Record
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class ModelOutput(Record):
     parameters: dict[str, str | float | int | bool]
     libraries: dict[str, str]
     device: str
-    diagnostics: dict[str, float] = {}
+    diagnostics: dict[str, float] = Field(default_factory=dict)
 
 
 class BiomarkerModel(Protocol):
@@ -55,7 +57,9 @@ class BiomarkerModel(Protocol):
     resource: str
     """Label of the session resource in the archive that holds its results."""
 
-    def measure(self, volume: Path, out_dir: Path, *, parameters: Mapping[str, str | float | int | bool]) -> ModelOutput:
+    def measure(
+        self, volume: Path, out_dir: Path, *, parameters: Mapping[str, str | float | int | bool]
+    ) -> ModelOutput:
         """Measure a NIfTI volume and write the mask.
 
         Raises

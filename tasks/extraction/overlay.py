@@ -1,4 +1,4 @@
-"""Pictures of a measurement: what was marked, on the image it was marked in. Imports nibabel, numpy, Pillow."""
+"""Pictures of a measurement: what was marked, on the image it was marked in. Imports numpy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.pictures import axial_series, save_png, three_planes
+from tasks.volumes import read_upright
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +33,9 @@ def draw_overlays(volume: Path, mask: Path, out_dir: Path) -> tuple[Path, Path]:
     tuple of Path
         ``overlay.png``: three planes through the middle of the mask. ``overlay_slices.png``: ten axial slices through it.
     """
-    import nibabel as nib
-
-    image = nib.as_closest_canonical(nib.load(volume))
-    values = np.asarray(image.dataobj[..., 0] if image.ndim > 3 else image.dataobj)
-    inside = np.asarray(nib.as_closest_canonical(nib.load(mask)).dataobj) > 0
-    spacing_mm = [float(edge) for edge in image.header.get_zooms()[:3]]
+    upright = read_upright(volume, name=volume.name)
+    values, spacing_mm = upright.values, upright.spacing_mm
+    inside = read_upright(mask, name=mask.name).values.astype(bool)
     centre = [_middle(inside, axis=axis) for axis in range(3)]
     planes = three_planes(values, spacing_mm=spacing_mm, height_px=_OVERLAY_HEIGHT_PX, centre=centre, mask=inside)
     slices = axial_series(values, spacing_mm=spacing_mm, mask=inside, count=10, columns=5, width_px=_SLICES_WIDTH_PX)

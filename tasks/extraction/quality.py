@@ -47,7 +47,13 @@ class MaskFacts:
 
     @classmethod
     def of(
-        cls, mask: NDArray[np.bool_], *, affine: NDArray[np.float64], volume_ml: float, certainty: float, largest_share: float
+        cls,
+        mask: NDArray[np.bool_],
+        *,
+        affine: NDArray[np.float64],
+        volume_ml: float,
+        certainty: float,
+        largest_share: float,
     ) -> MaskFacts:
         """Measure a mask.
 
@@ -66,7 +72,9 @@ class MaskFacts:
             planes = mask.sum(axis=tuple(one for one in range(3) if one != axis))
             inside = np.flatnonzero(planes)
             extents.append(float((inside[-1] - inside[0] + 1) * spacing_mm[axis]) if inside.size else 0.0)
-            cut += [face for face, count in zip(_FACES[axis], (planes[0], planes[-1]), strict=True) if count > _EDGE_VOXELS]
+            cut += [
+                face for face, count in zip(_FACES[axis], (planes[0], planes[-1]), strict=True) if count > _EDGE_VOXELS
+            ]
         return cls(
             volume_ml=volume_ml,
             extent_mm=(extents[0], extents[1], extents[2]),
@@ -93,9 +101,16 @@ def mask_remarks(facts: MaskFacts) -> tuple[QualityRemark, ...]:
     low, high = POSSIBLE_ML
     usual_low, usual_high = USUAL_ML
     if not low <= facts.volume_ml <= high:
-        remarks.append((Gravity.FAULT, f"{facts.volume_ml:.0f} ml is no possible intracranial volume ({low:.0f} to {high:.0f} ml)."))
+        remarks.append(
+            (
+                Gravity.FAULT,
+                f"{facts.volume_ml:.0f} ml is no possible intracranial volume ({low:.0f} to {high:.0f} ml).",
+            )
+        )
     elif not usual_low <= facts.volume_ml <= usual_high:
-        remarks.append((Gravity.CHECK, f"The volume is outside the usual range ({usual_low:.0f} to {usual_high:.0f} ml)."))
+        remarks.append(
+            (Gravity.CHECK, f"The volume is outside the usual range ({usual_low:.0f} to {usual_high:.0f} ml).")
+        )
     gravity = _shape_gravity(facts.extent_mm)
     if gravity is not None:
         across, length, height = facts.extent_mm
@@ -107,14 +122,22 @@ def mask_remarks(facts: MaskFacts) -> tuple[QualityRemark, ...]:
             (Gravity.CHECK, f"The mask reaches the edge of the image at the {sides}: the volume is a lower bound.")
         )
     if facts.certainty < _CERTAINTY_CHECK:
-        remarks.append((Gravity.CHECK, f"The network was unsure (mean probability {facts.certainty:.2f} inside the mask)."))
+        remarks.append(
+            (Gravity.CHECK, f"The network was unsure (mean probability {facts.certainty:.2f} inside the mask).")
+        )
     if facts.largest_share < _LARGEST_SHARE_CHECK:
         share = 100 * (1 - facts.largest_share)
-        remarks.append((Gravity.CHECK, f"{share:.0f} % of what the network marked lay apart from the brain and was left out."))
+        remarks.append(
+            (Gravity.CHECK, f"{share:.0f} % of what the network marked lay apart from the brain and was left out.")
+        )
     if facts.slice_mm > 2.0:
-        remarks.append((Gravity.NOTE, f"Voxels are {facts.slice_mm:.1f} mm long in one direction, so the outline is coarse."))
+        remarks.append(
+            (Gravity.NOTE, f"Voxels are {facts.slice_mm:.1f} mm long in one direction, so the outline is coarse.")
+        )
     order = (Gravity.FAULT, Gravity.CHECK, Gravity.NOTE)
-    return tuple(QualityRemark(gravity=one, text=text) for one, text in sorted(remarks, key=lambda pair: order.index(pair[0])))
+    return tuple(
+        QualityRemark(gravity=one, text=text) for one, text in sorted(remarks, key=lambda pair: order.index(pair[0]))
+    )
 
 
 def _shape_gravity(extent_mm: tuple[float, float, float]) -> Gravity | None:

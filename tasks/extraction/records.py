@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003 - pydantic reads the annotation at run time
+import datetime as dt  # noqa: TC003
 import hashlib
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003
 from typing import Any
 
+from pydantic import Field
+
 from tasks.records import Record
-from tasks.series import Instance, SeriesRecord
+from tasks.series import Instance, SeriesRecord  # noqa: TC001
 
 
 class Gravity(StrEnum):
@@ -119,5 +121,5 @@ class ExtractionResult(Record):
     reason: str
     measurements: tuple[Measurement, ...] = ()
     resource: str = ""
-    files: dict[str, Path] = {}
+    files: dict[str, Path] = Field(default_factory=dict)
     """Files for the archive, by name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.records import Record, counted
-from tasks.series import SeriesFacts  # noqa: TC001 - pydantic reads the annotation at run time
+from tasks.series import SeriesFacts  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,20 +85,21 @@ def _advantage(chosen: Candidate, others: Sequence[Candidate]) -> str:
 
 
 def _why_none(candidates: Sequence[Candidate], unmet: dict[str, list[str]], rule: ScanTypeRule) -> str:
-    among = {0: "The session has no scans", 1: "The session's only scan is no"}.get(
-        len(candidates), f"None of the session's {len(candidates)} scans is a"
+    count = len(candidates)
+    sentence = {0: "The session has no scans", 1: f"The session's only scan is no {rule.name} scan"}.get(
+        count, f"None of the session's {count} scans is a {rule.name} scan"
     )
-    title = f"{rule.name} scan: {rule.title}" if rule.title else f"{rule.name} scan"
-    wishes = [f"{_words(name)} {_in_words(name, condition.wanted)}" for name, condition in rule.match.items() if condition.wanted]
-    looked_for = f"{title}, that is {', '.join(wishes)}" if wishes else title
-    sentence = f"{among}; looked for a {looked_for}." if not candidates else f"{among} {looked_for}."
     nearest = sorted(candidates, key=lambda one: (len(unmet[one.scan_id]), _preference(one)))[:1]
     for one in nearest:
         names = unmet[one.scan_id]
-        found = ", ".join(f"its {_words(name)} is {_in_words(name, _said(getattr(one.facts, name)))}" for name in names[:_LISTED])
+        found = ", ".join(
+            f"its {_words(name)} is {_in_words(name, _said(getattr(one.facts, name)))}" for name in names[:_LISTED]
+        )
         more = f", and {counted(len(names) - _LISTED, 'more condition')} failed" if len(names) > _LISTED else ""
-        sentence += f" Nearest is scan {one.scan_id}, but {found}{more}."
-    return sentence
+        sentence += f": {found}{more}" if count == 1 else f"; the nearest is scan {one.scan_id}, but {found}{more}"
+    wanted = [(name, condition.wanted) for name, condition in rule.match.items()]
+    wishes = ", ".join(f"{_words(name)} {_in_words(name, text)}" for name, text in wanted if text)
+    return f"{sentence}. Looked for: {rule.title or rule.name}{', with ' if wishes else ''}{wishes}."
 
 
 def _words(name: str) -> str:
@@ -125,4 +126,10 @@ def _said(value: object) -> str:
         return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "+".join(str(one) for one in value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        "+".join(str(one) for one in value)
+        if isinstance(value, tuple)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )

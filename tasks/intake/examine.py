@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.intake.deidentification import deidentification_problem
@@ -17,7 +18,6 @@ from tasks.series import Instance, SeriesRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from tasks.studies import Study
 
@@ -31,7 +31,9 @@ class _Read:
     header: Header
 
 
-def examine(paths: Iterable[Path], studies: Iterable[Study], *, calling_ae: str = "", called_ae: str = "") -> IntakeReport:
+def examine(
+    paths: Iterable[Path], studies: Iterable[Study], *, calling_ae: str = "", called_ae: str = ""
+) -> IntakeReport:
     """Examine the files of one arrival.
 
     Parameters
@@ -130,7 +132,10 @@ def _series(read: Sequence[_Read]) -> tuple[SeriesRecord, ...]:
     members: dict[str, list[_Read]] = defaultdict(list)
     for one in read:
         members[one.header.series_instance_uid].append(one)
-    records = [_series_record(uid, sorted(group, key=lambda one: one.header.sop_instance_uid)) for uid, group in members.items()]
+    records = [
+        _series_record(uid, sorted(group, key=lambda one: one.header.sop_instance_uid))
+        for uid, group in members.items()
+    ]
     return tuple(sorted(records, key=lambda r: (r.series_number is None, r.series_number or 0, r.series_instance_uid)))
 
 
@@ -175,5 +180,9 @@ def _nothing(rejected: Sequence[Rejection]) -> IntakeReport:
     """Report that nothing goes on, with the reasons counted."""
     counts = Counter(one.reason.removeprefix("Rejected: ").rstrip(".") for one in rejected)
     reasons = "; ".join(f"{counted(count, 'instance')}: {reason}" for reason, count in counts.most_common())
-    arrival_reason = f"None of its instances can be accepted. {reasons[:1].upper()}{reasons[1:]}." if counts else "It holds no files."
+    arrival_reason = (
+        f"None of its instances can be accepted. {reasons[:1].upper()}{reasons[1:]}."
+        if counts
+        else "It holds no files."
+    )
     return IntakeReport(route=None, rejected=_ordered(rejected), arrival_reason=arrival_reason)

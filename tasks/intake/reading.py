@@ -41,15 +41,52 @@ UNREADABLE = (
     struct.error,
     zlib.error,
 )
-_READ = (
-    "SpecificCharacterSet SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID SeriesNumber Modality ImageType "
-    "StudyDate SeriesDate AcquisitionDate SeriesDescription ProtocolName Manufacturer BodyPartExamined PatientID "
-    "PatientIdentityRemoved DeidentificationMethod DeidentificationMethodCodeSequence BurnedInAnnotation "
-    "ClinicalTrialProtocolID ClinicalTrialSiteID MRAcquisitionType ScanningSequence SequenceVariant ScanOptions "
-    "RepetitionTime EchoTime InversionTime FlipAngle ContrastBolusAgent Rows Columns NumberOfFrames PixelSpacing "
-    "ImagePositionPatient ImageOrientationPatient SliceThickness SpacingBetweenSlices SamplesPerPixel BitsAllocated "
-    "PhotometricInterpretation SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence"
-).split()
+_READ = [
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "Modality",
+    "ImageType",
+    "StudyDate",
+    "SeriesDate",
+    "AcquisitionDate",
+    "SeriesDescription",
+    "ProtocolName",
+    "Manufacturer",
+    "BodyPartExamined",
+    "PatientID",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "BurnedInAnnotation",
+    "ClinicalTrialProtocolID",
+    "ClinicalTrialSiteID",
+    "MRAcquisitionType",
+    "ScanningSequence",
+    "SequenceVariant",
+    "ScanOptions",
+    "RepetitionTime",
+    "EchoTime",
+    "InversionTime",
+    "FlipAngle",
+    "ContrastBolusAgent",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "PhotometricInterpretation",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+]
 
 
 @dataclass(frozen=True)
@@ -129,7 +166,9 @@ def _problem(file: BinaryIO, *, ds: FileDataset, path: Path) -> str | None:
         return f"it is not an image ({known})"
     if not ds.get("Rows") or not ds.get("Columns"):
         size = path.stat().st_size
-        return "the file is truncated: it ends inside its header" if file.tell() >= size else "it is an image without size"
+        return (
+            "the file is truncated: it ends inside its header" if file.tell() >= size else "it is an image without size"
+        )
     if ds.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         whole = pydicom.dcmread(path)
         expected = expected_pixel_bytes(whole)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003 - pydantic reads the annotation at run time
+import datetime as dt  # noqa: TC003
 
 from tasks.records import Record
-from tasks.series import SeriesRecord
+from tasks.series import SeriesRecord  # noqa: TC001
 
 
 class Rejection(Record):

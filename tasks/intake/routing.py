@@ -24,11 +24,13 @@ _NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9_-]+")
 _LABEL_LENGTH = 48
 
 
-class RouteUnknown(ValueError):  # noqa: N818 - a sentence about the arrival, caught inside intake
+class RouteUnknown(ValueError):
     """No route; the message is the reason for the coordinator."""
 
 
-def find_route(headers: Sequence[Header], studies: Iterable[Study], *, calling_ae: str, called_ae: str) -> tuple[Route, Study]:
+def find_route(
+    headers: Sequence[Header], studies: Iterable[Study], *, calling_ae: str, called_ae: str
+) -> tuple[Route, Study]:
     """Return where an arrival belongs.
 
     Parameters
@@ -48,12 +50,16 @@ def find_route(headers: Sequence[Header], studies: Iterable[Study], *, calling_a
     protocol_ids = {header.protocol_id for header in headers if header.protocol_id}
     if len(protocol_ids) > 1:
         raise RouteUnknown("Its instances name different studies in ClinicalTrialProtocolID (0012,0020).")
-    study, how = _find_study(tuple(studies), protocol_id=next(iter(protocol_ids), ""), called_ae=called_ae, calling_ae=calling_ae)
+    study, how = _find_study(
+        tuple(studies), protocol_id=next(iter(protocol_ids), ""), called_ae=called_ae, calling_ae=calling_ae
+    )
     subjects = {header.patient_id for header in headers}
     if subjects == {""} or "" in subjects:
         raise RouteUnknown("It has no PatientID (0010,0020), so its subject is not known.")
     if len(subjects) > 1:
-        raise RouteUnknown("Its instances belong to different subjects: PatientID (0010,0020) changes within one DICOM study.")
+        raise RouteUnknown(
+            "Its instances belong to different subjects: PatientID (0010,0020) changes within one DICOM study."
+        )
     first = min(headers, key=lambda header: header.sop_instance_uid)
     subject = label_of(next(iter(subjects)))
     modality = _modality([header for header in headers if header.facts.modality in study.modalities] or list(headers))
@@ -109,7 +115,9 @@ def _find_study(studies: tuple[Study, ...], *, protocol_id: str, called_ae: str,
     if len(senders) == 1:
         return senders[0], f"the AE title of the sender, {calling_ae}"
     if senders:
-        raise RouteUnknown(f"The sender {calling_ae} takes part in several studies and the instances name none (0012,0020).")
+        raise RouteUnknown(
+            f"The sender {calling_ae} takes part in several studies and the instances name none (0012,0020)."
+        )
     raise RouteUnknown(
         "Its instances name no study in ClinicalTrialProtocolID (0012,0020), and no study lists the AE titles "
         f"{calling_ae or '(none)'} -> {called_ae or '(none)'}."

@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import cc3d
 import fill_voids
-import nibabel as nib
+import nibabel
 import numpy as np
 import torch
-from monai.data import MetaTensor, NibabelReader
-from monai.inferers import SimpleInferer
-from monai.transforms import Compose, EnsureChannelFirst, Lambda, Resize
+from monai.data.image_reader import NibabelReader
+from monai.data.meta_tensor import MetaTensor
+from monai.inferers.inferer import SimpleInferer
+from monai.transforms.compose import Compose
+from monai.transforms.spatial.array import Resize
+from monai.transforms.utility.array import EnsureChannelFirst, Lambda
+from numpy.typing import NDArray
 
 from tasks.errors import RejectedInput
 from tasks.extraction.backends.deepbet_weights import Weights, find_weights
@@ -33,9 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
 logger = logging.getLogger(__name__)
+nib: Any = nibabel
 
 Box = tuple[slice, slice, slice]
 
@@ -76,7 +79,9 @@ class BrainTiv:
     def __init__(self, *, device: str | None = None) -> None:
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
-    def measure(self, volume: Path, out_dir: Path, *, parameters: Mapping[str, str | float | int | bool]) -> ModelOutput:
+    def measure(
+        self, volume: Path, out_dir: Path, *, parameters: Mapping[str, str | float | int | bool]
+    ) -> ModelOutput:
         """Measure the volume inside the skull and write the mask ``brain_tiv_mask.nii.gz`` on the grid of the input.
 
         Parameters
@@ -160,7 +165,7 @@ def find_brain(image: Any, *, weights: Weights, threshold: float, device: torch.
     NoBrainFound
     """
     infer = SimpleInferer()
-    with torch.inference_mode(), _exact_arithmetic():
+    with torch.inference_mode(), _ExactArithmetic():
         small = Resize(spatial_size=_BOX_GRID, mode="nearest-exact")(image).to(device)
         low, high = (torch.quantile(torch.as_tensor(small), share) for share in _PERCENTILES)
         normalise = Lambda(lambda x: _normalised(torch.as_tensor(x), low=low, high=high))
@@ -168,7 +173,9 @@ def find_brain(image: Any, *, weights: Weights, threshold: float, device: torch.
         rough = infer(normalise(small)[None], box_network)[0, 1]
         del box_network, small
         box = _box(keep_largest((rough > _CERTAIN).cpu().numpy())[0], shape=tuple(image.shape[1:]))
-        prepare = Compose([Resize(spatial_size=_MASK_GRID, mode="nearest-exact"), Lambda(lambda x: x.to(device)), normalise])
+        prepare = Compose(
+            [Resize(spatial_size=_MASK_GRID, mode="nearest-exact"), Lambda(lambda x: x.to(device)), normalise]
+        )
         inside = image[(slice(None), *box)]
         mask_network = _network(weights.mask_network, device=device)
         fine = infer(prepare(inside)[None], mask_network)[0, 1:2]
@@ -220,7 +227,8 @@ def _network(path: Path, *, device: torch.device) -> Any:
     with warnings.catch_warnings():
         # The networks are published as TorchScript; torch asks its authors, not us, to export them anew.
         warnings.simplefilter("ignore", DeprecationWarning)
-        network = torch.jit.load(str(path), map_location=device)
+        jit: Any = torch.jit
+        network = jit.load(str(path), map_location=device)
     return network.eval()
 
 
@@ -245,7 +253,7 @@ def _box(rough: NDArray[np.bool_], *, shape: tuple[int, ...]) -> Box:
     return (slices[0], slices[1], slices[2])
 
 
-class _exact_arithmetic:  # noqa: N801 - reads as a with statement
+class _ExactArithmetic:
     """Switch off what makes results of one device differ from run to run, and put it back afterwards."""
 
     def __enter__(self) -> None:

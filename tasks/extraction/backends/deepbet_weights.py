@@ -27,7 +27,7 @@ class Weights:
     version: str
 
 
-class WeightsMissing(RuntimeError):  # noqa: N818 - says what is the matter with the installation
+class WeightsMissing(RuntimeError):
     """The installed deepbet does not hold the networks as published.
 
     Parameters

@@ -1,0 +1,67 @@
+"""The archive as Prefect tasks: thin, named, run beside the event loop, repeated when the archive does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.archive.deposit import Deposit, deposit_session
+from tasks.archive.derive import DerivedScan, FetchedScan, derive_scan, describe_session, fetch_scan
+from tasks.archive.results import store_results
+from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_worth_a_retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tasks.archive.port import Archive
+    from tasks.intake.records import IntakeReport
+
+_task = partial(
+    task,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=is_worth_a_retry,
+)
+
+
+@_task(name="deposit session")
+async def deposit(archive: Archive, report: IntakeReport, *, study_title: str) -> Deposit:
+    """Put an arrival into the archive, see `tasks.archive.deposit`."""
+    return await asyncio.to_thread(deposit_session, archive, report, study_title=study_title)
+
+
+@_task(name="derive volumes and previews")
+async def derive(archive: Archive, deposited: Deposit, work_dir: Path) -> tuple[DerivedScan, ...]:
+    """Derive every scan of a deposit, one after the other, see `tasks.archive.derive`."""
+    derived = [
+        await asyncio.to_thread(
+            derive_scan, archive, one.scan, work_dir / f"scan_{one.scan.id}", local=one.series.instances
+        )
+        for one in deposited.scans
+    ]
+    return tuple(derived)
+
+
+@_task(name="describe session")
+async def describe(archive: Archive, session_id: str, work_dir: Path) -> tuple[DerivedScan, ...]:
+    """Return every scan of a session with its record, see `tasks.archive.derive`."""
+    return await asyncio.to_thread(describe_session, archive, session_id, work_dir)
+
+
+@_task(name="fetch scan")
+async def fetch(archive: Archive, derived: DerivedScan, work_dir: Path) -> FetchedScan:
+    """Bring the volume to measure to this machine, see `tasks.archive.derive`."""
+    return await asyncio.to_thread(fetch_scan, archive, derived, work_dir)
+
+
+@_task(name="store results")
+async def store(archive: Archive, session_id: str, *, resource: str, files: Mapping[str, Path]) -> dict[str, str]:
+    """Put result files into the session's resource, see `tasks.archive.results`."""
+    return await asyncio.to_thread(store_results, archive, session_id, resource=resource, files=files)
