@@ -1,6 +1,7 @@
 """The accounts on a real PostgreSQL: the same migration, the same behaviour."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -15,12 +16,13 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def url(postgres_url):
+    name = f"accounts_{uuid4().hex}"
     engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("drop database if exists cohortflow_accounts with (force)"))
-        connection.execute(text("create database cohortflow_accounts"))
+        connection.execute(text(f"create database {name}"))
+    url = engine.url.set(database=name).render_as_string(hide_password=False)
     engine.dispose()
-    return engine.url.set(database="cohortflow_accounts").render_as_string(hide_password=False)
+    return url
 
 
 @pytest.fixture
