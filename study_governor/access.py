@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
@@ -10,7 +10,13 @@ from service_kit.accounts.domain import Principal
 from service_kit.accounts.errors import ScopeMissing
 from service_kit.accounts.guards import SESSION_COOKIE, current_principal, require_scope, submitted_csrf
 from study_governor.reach import EXECUTE, READ, WRITE, Reach, reach_of
-from study_governor.services import Services, services_of
+from study_governor.services import Services
+
+
+def services_of(request: Request) -> Services:
+    """Return the parts of the app that answers a request."""
+    return cast("Services", request.app.state.governor)
+
 
 Reader = Annotated[Principal, Depends(require_scope(READ))]
 Writer = Annotated[Principal, Depends(require_scope(WRITE))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from service_kit.archive_files import ArchiveFiles
 from service_kit.database import Database
@@ -19,8 +19,6 @@ from study_governor.experiments.service import Experiments
 from study_governor.workflows.service import Workflows
 
 if TYPE_CHECKING:
-    from fastapi import Request
-
     from service_kit.flow_orders import FlowOrders
     from study_governor.addresses import Addresses
 
@@ -97,8 +95,3 @@ def join_services(
         archive=archive,
         flow_pages_url=flow_pages_url,
     )
-
-
-def services_of(request: Request) -> Services:
-    """Return the parts of the app that answers a request."""
-    return cast("Services", request.app.state.governor)

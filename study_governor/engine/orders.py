@@ -154,19 +154,18 @@ class Orders:
         now, clock = utc_now(), time.monotonic()
         with self._database.read() as uow:
             rows = uow.session.exec(
-                select(ExecutionRow)
+                select(ExecutionRow.id, ExecutionRow.attempt, ExecutionRow.flow_run_id, ExecutionRow.ordered_at)
                 .join(ExperimentRow, col(ExperimentRow.last_action_id) == ExecutionRow.action_id)
                 .where(col(ExecutionRow.status).in_(_UNRESOLVED), col(ExecutionRow.flow_run_id).is_not(None))
                 .order_by(col(ExecutionRow.id))
             ).all()
         due: list[Pending] = []
-        for row in rows:
-            assert row.id is not None
-            if row.flow_run_id is None or row.ordered_at is None:
+        for execution_id, attempt, flow_run_id, ordered_at in rows:
+            if execution_id is None or flow_run_id is None or ordered_at is None:
                 continue
-            pause_s = min(_ASK_AT_MOST_EVERY_S, 0.1 * (now - row.ordered_at).total_seconds())
-            if clock - self._asked_at.get(row.id, 0.0) >= pause_s:
-                due.append(Pending(row.id, row.attempt, row.flow_run_id))
+            pause_s = min(_ASK_AT_MOST_EVERY_S, 0.1 * (now - ordered_at).total_seconds())
+            if clock - self._asked_at.get(execution_id, 0.0) >= pause_s:
+                due.append(Pending(execution_id, attempt, flow_run_id))
         return due
 
     def _recover(self, pending: Pending, state: FlowRunState | None) -> bool:

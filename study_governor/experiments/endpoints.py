@@ -101,7 +101,7 @@ def create_experiment(said: ExperimentPost, governor: Governor, principal: Write
         cohort = uow.session.get(CohortRow, subject.cohort_id) if subject is not None else None
         if cohort is None:
             raise ThingUnknown("subject", said.subject_id)
-    need_scope(principal, WRITE, study=cohort.label)
+        need_scope(principal, WRITE, study=cohort.label)
     experiment_id = governor.experiments.create(
         said.subject_id,
         said.label,

@@ -1,0 +1,286 @@
+"""The REST interface through its own client, as the flows and other services use it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from service_kit.accounts.errors import ScopesRefused
+from study_governor.client import GovernorClient, GovernorRejected, GovernorUnavailable
+from tests.unit.study_governor.house import WORKFLOW
+
+SCANNED = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
+ALL = ["governor:read", "governor:write", "governor:execute"]
+
+
+@pytest.fixture
+def http(app):
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def token(accounts):
+    return accounts.issue_token("flows", "flows", ALL)
+
+
+@pytest.fixture
+def client(http, token):
+    client = GovernorClient("http://testserver", token, http=http)
+    client.import_workflow(WORKFLOW)
+    client.put_cohort("brain", description="Brain volumes")
+    return client
+
+
+def as_user(http, accounts, name, scopes):
+    return GovernorClient("http://testserver", accounts.issue_token(name, "t", scopes), http=http)
+
+
+def new_session(client, label="sub1_MR_20240501", cohort="brain", **said):
+    return client.put_experiment(cohort, "sub1", label, scandate=SCANNED, workflow_label="brain_v1", **said)
+
+
+def ordered(flows, count):
+    """Wait for the dispatcher's thread."""
+    deadline = time.monotonic() + 10
+    while len(flows.ordered) < count:
+        assert time.monotonic() < deadline, flows.ordered
+        time.sleep(0.01)
+    return [parameters["execution_id"] for _deployment, parameters in flows.ordered.values()]
+
+
+def test_a_session_goes_from_its_registration_to_its_release(client, flows):
+    session = new_session(
+        client, external_ids={"XNAT": "XNAT_E1"}, subject_external_ids={"XNAT": "XNAT_S1"}, site="ams"
+    )
+    assert (session.state, session.cohort.label, session.site) == ("extracting", "brain", "ams")
+    assert session.web_uri == f"http://testserver/sessions/{session.id}"
+    (execution_id,) = ordered(flows, 1)
+    record = client.execution(execution_id)
+    assert record.callback.callback_arguments == {"deployment": "extract-biomarkers/warm"}
+    assert record.experiment.external_ids == {"XNAT": "XNAT_E1"}
+    assert record.subject.external_ids == {"XNAT": "XNAT_S1"}
+    assert record.api_uri == f"http://testserver/api/v2/callback_executions/{execution_id}"
+    assert len(record.secret_key) == 256
+    client.answer(execution_id, status="running", flow_run_id="f-1")
+    client.put_measurement(
+        session.id, "brain_tiv", name="brain_tiv", value=1432.5, unit="mL", model="deepbet", version="1.0",
+        pedigree={"inputs": [{"uid": "1.2", "sha256": "ab"}]},
+    )  # fmt: skip
+    client.put_artifact(
+        session.id,
+        "preview",
+        kind="preview",
+        title="T1w",
+        uri="/data/experiments/XNAT_E1/files/a.png",
+        media_type="image/png",
+    )
+    answered = client.answer(execution_id, status="finished", result="success", result_values={"outcome": "measured"})
+    assert answered.experiment.state == "review"
+    assert answered.secret_key is None
+    review = ordered(flows, 2)[1]
+    secret = client.execution(review).secret_key
+    client.answer(review, status="waiting", result_values={"task_uri": "http://testserver/tasks/1"})
+    response = client._http.put(
+        f"/api/v2/callback_executions/{review}",
+        json={"status": "finished", "result": "success", "secret_key": secret, "result_values": {"decision": "accept"}},
+    )
+    assert response.status_code == 200, response.text
+    assert client.experiment(session.id).state == "released"
+    assert [one.actor for one in client.actions(session.id)] == ["flows", "flows", "by secret"]
+    (measured,) = client.measurements(cohort="brain")
+    assert (measured.session, measured.subject, measured.value, measured.unit) == (
+        "sub1_MR_20240501",
+        "sub1",
+        1432.5,
+        "mL",
+    )
+    assert measured.pedigree == {"inputs": [{"uid": "1.2", "sha256": "ab"}]}
+    assert [(one.state, one.count) for one in client.counts(cohort="brain")] == [("released", 1)]
+
+
+def test_everything_may_happen_twice(client, flows):
+    first = new_session(client, external_ids={"XNAT": "E1"})
+    second = new_session(client, external_ids={"XNAT": "E1"})
+    assert (first.id, first.version) == (second.id, second.version)
+    assert client.import_workflow(WORKFLOW).is_new is False
+    for _ in range(2):
+        client.put_measurement(first.id, "k", name="n", value=1, unit="mL", model="m", version="1", pedigree={})
+        client.put_artifact(first.id, "a", kind="mask", title="t", uri="/data/x", media_type="image/png")
+    assert len(list(client.measurements())) == 1
+    assert len(client.artifacts(first.id)) == 1
+    (execution,) = ordered(flows, 1)
+    client.answer(execution, status="finished", result="success", result_values={"outcome": "measured"})
+    with pytest.raises(GovernorRejected) as caught:
+        client.answer(execution, status="finished", result="success", result_values={"outcome": "measured"})
+    assert caught.value.is_conflict
+    assert len(client.actions(first.id)) == 2
+
+
+def test_a_workflow_with_mistakes_is_refused_with_file_line_and_reason(client):
+    with pytest.raises(GovernorRejected) as caught:
+        client.import_workflow("label: new_v1\nstates: []", file="studies/brain/workflow.yaml")
+    assert caught.value.status == 400
+    assert "studies/brain/workflow.yaml:2: 'states' needs at least two states" in str(caught.value)
+
+
+def test_a_changed_workflow_needs_a_new_label(client):
+    with pytest.raises(GovernorRejected) as caught:
+        client.import_workflow(WORKFLOW.replace("A person looks", "Two persons look"))
+    assert caught.value.status == 409
+    assert client.import_workflow(WORKFLOW.replace("brain_v1", "brain_v2")).is_new
+
+
+def test_a_move_that_is_not_drawn_is_refused_in_the_words_of_version_8(client, http, token):
+    session = new_session(client)
+    said = {"Authorization": f"Bearer {token}"}
+    for body, status, error in (
+        ({"state": "nowhere"}, 404, "StateNotFoundError"),
+        ({"state_label": "released"}, 409, "NoValidTransitionError"),
+        ({"state_label": "failed"}, 409, "ConditionNotMetError"),
+        ({"state_label": "failed", "version": 99}, 409, "MovedMeanwhileError"),
+    ):
+        response = http.put(f"/api/v2/experiments/{session.id}/state", json=body, headers=said)
+        if error == "ConditionNotMetError":  # the callback has not failed: its condition holds while it runs
+            assert response.status_code in {200, 409}
+            continue
+        assert response.status_code == status, response.text
+        assert response.json()["error"]["errorclass"] == error
+        assert response.json()["success"] is False
+        assert response.headers["content-type"].startswith("application/problem+json")
+
+
+def test_listings_go_page_by_page_and_filter(client):
+    for n in range(7):
+        new_session(client, label=f"s{n}")
+    page = client._request("GET", "/experiments", params={"limit": 3}).json()
+    assert [one["label"] for one in page["experiments"]] == ["s6", "s5", "s4"]
+    page = client._request("GET", "/experiments", params={"limit": 3, "cursor": page["next_cursor"]}).json()
+    assert [one["label"] for one in page["experiments"]] == ["s3", "s2", "s1"]
+    assert [one.label for one in client.experiments(text="S5")] == ["s5"]
+    assert not list(client.experiments(state="released"))
+    assert not list(client.experiments(attention="any"))
+    assert len(list(client.experiments(cohort="brain", state="extracting"))) == 7
+
+
+def test_rights_are_per_study(client, http, accounts):
+    brain = new_session(client)
+    chest = new_session(client, cohort="chest")
+    bo = as_user(http, accounts, "bo", ["governor:read", "governor:write"])
+    assert [one.cohort for one in bo.experiments()] == ["brain"]
+    assert bo.experiment(brain.id).id == brain.id
+    for refused in (
+        lambda: bo.experiment(chest.id),
+        lambda: bo.set_state(chest.id, "failed"),
+        lambda: new_session(bo, cohort="chest"),
+        lambda: bo.put_measurement(chest.id, "k", name="n", value=1, unit="mL", model="m", version="1", pedigree={}),
+        lambda: bo.import_workflow(WORKFLOW.replace("brain_v1", "own_v1")),
+        lambda: bo.actions(chest.id),
+    ):
+        with pytest.raises(GovernorRejected) as caught:
+            refused()
+        assert caught.value.status in {403, 404}
+    assert [one.cohort for one in bo.counts()] == ["brain"]
+
+
+def test_only_flows_see_secrets_and_answer_without_them(client, http, accounts, flows):
+    new_session(client)
+    (execution,) = ordered(flows, 1)
+    anna = as_user(http, accounts, "anna", ["governor:read", "governor:write"])
+    assert anna.execution(execution).secret_key is None
+    for asked in (
+        {"json": {"status": "running"}, "headers": anna._headers},
+        {"json": {"status": "running", "secret_key": "0" * 256}},
+        {"json": {"status": "running"}},
+    ):
+        assert http.put(f"/api/v2/callback_executions/{execution}", **asked).status_code == 403
+    assert http.get(f"/api/v2/callback_executions/{execution}").status_code == 401
+    secret = client.execution(execution).secret_key
+    seen = http.get(f"/api/v2/callback_executions/{execution}", params={"secret_key": secret})
+    assert seen.json()["secret_key"] is None
+
+
+def test_annotators_and_strangers_read_nothing(client, http, accounts):
+    new_session(client)
+    assert http.get("/api/v2/experiments").status_code == 401
+    with pytest.raises(ScopesRefused):
+        as_user(http, accounts, "reader", ["governor:read"])
+
+
+def test_scan_dates_keep_their_moment(client):
+    later = datetime.fromisoformat("2024-05-01T01:30:00+02:00")
+    session = client.put_experiment("brain", "sub1", "s9", scandate=later, workflow_label="brain_v1")
+    assert session.scandate == later
+
+
+@pytest.mark.parametrize("label", ["a b", "../x", ".hidden", "x" * 101, "ü", "a/b"])
+def test_labels_that_addresses_cannot_carry_are_refused(client, label):
+    with pytest.raises(GovernorRejected) as caught:
+        new_session(client, label=label)
+    assert caught.value.status in {400, 404}
+
+
+def test_what_nobody_knows_is_404_and_wrong_input_400(client):
+    for path, status in (
+        ("/experiments/99", 404),
+        ("/callback_executions/99", 404),
+        ("/cohorts/none", 404),
+        ("/subjects/99", 404),
+        ("/actions/99", 404),
+        ("/workflows/99", 404),
+        ("/workflows/none/states", 404),
+        ("/experiments?cursor=x!", 400),
+        ("/experiments?limit=0", 400),
+    ):
+        with pytest.raises(GovernorRejected) as caught:
+            client._request("GET", path)
+        assert caught.value.status == status, path
+
+
+def test_the_resources_of_version_8_answer(client):
+    session = new_session(client)
+    for path, key in (
+        ("/cohorts", "cohorts"),
+        ("/cohorts/by-label/brain", "label"),
+        ("/cohorts/brain/subjects", "subjects"),
+        ("/cohorts/brain/subjects/sub1", "external_ids"),
+        ("/cohorts/brain/subjects/sub1/experiments", "experiments"),
+        ("/cohorts/brain/subjects/sub1/experiments/sub1_MR_20240501", "state"),
+        ("/subjects?cohort_label=brain", "subjects"),
+        (f"/experiments/{session.id}/state", "state"),
+        (f"/experiments/{session.id}/external_ids", "external_ids"),
+        ("/workflows", "workflows"),
+        ("/workflows/by-label/brain_v1", "states"),
+        ("/workflows/brain_v1/states/review", "destinations"),
+        ("/external_systems", "external_systems"),
+    ):
+        assert key in client._request("GET", path).json(), path
+    subject = client._request("POST", "/subjects", json={"label": "sub2", "cohort_label": "brain"}).json()
+    body = {"label": "v8", "scandate": "2024-01-01T00:00:00", "subject_id": subject["id"], "workflow": "brain_v1"}
+    assert client._request("POST", "/experiments", json=body).json()["state"] == "extracting"
+    with pytest.raises(GovernorRejected) as caught:
+        client._request("POST", "/experiments", json=body)
+    assert caught.value.status == 409
+    client.put_external_system("XNAT", "http://127.0.0.1:8080")
+    assert client._request("POST", "/service/check_timeouts").json() == {"run_timeouts": 0, "wait_timeouts": 0}
+
+
+def test_a_governor_that_is_away_is_worth_a_retry():
+    def away(_request):
+        raise httpx.ConnectError("refused")
+
+    for transport in (httpx.MockTransport(away), httpx.MockTransport(lambda _: httpx.Response(503))):
+        with pytest.raises(GovernorUnavailable):
+            GovernorClient("http://away", "t", http=httpx.Client(transport=transport)).counts()
+
+
+def test_the_dispatcher_looks_at_once_after_a_commit(client, flows):
+    began = time.monotonic()
+    for n in range(10):
+        new_session(client, label=f"quick{n}")
+        ordered(flows, n + 1)
+    assert time.monotonic() - began < 10
