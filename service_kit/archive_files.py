@@ -20,12 +20,21 @@ from service_kit.errors import InvalidInput, NotFound, Unavailable
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 256 * 1024
-_PASSED_ON = ("content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified")
+_PASSED_ON = (
+    "content-type",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "accept-ranges",
+    "etag",
+    "last-modified",
+)
 # A report from the archive is someone else's HTML: it may show its pictures, but run nothing and reach nothing.
-_FOREIGN_CSP = (
+_POLICY = (
     "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; font-src data:; "
     "frame-ancestors 'self'"
 )
+_PDF_POLICY = "frame-ancestors 'self'"  # browsers show no PDF in a sandbox, and their viewers have one of their own
 
 
 class UriRefused(InvalidInput):
@@ -108,9 +117,10 @@ class ArchiveFiles:
             uri, request.headers.get("range"), if_none_match=request.headers.get("if-none-match")
         )
         headers["cache-control"] = f"private, max-age={cache_s}" if cache_s else "private, no-cache"
-        headers["content-security-policy"] = _FOREIGN_CSP
         if media_type is not None:
             headers["content-type"] = media_type
+        is_pdf = headers.get("content-type", "").startswith("application/pdf")
+        headers["content-security-policy"] = _PDF_POLICY if is_pdf else _POLICY
         if filename is not None:
             headers["content-disposition"] = f"inline; filename*=UTF-8''{quote(filename)}"
         if status == 304 or request.method == "HEAD":

@@ -113,10 +113,13 @@ def address_of(request: Request) -> str:
 
 
 def principal_if_any(request: Request) -> Principal | None:
-    """Return who is signed in at the browser, or None; for pages that anyone may see, such as error pages."""
-    known = getattr(request.state, "principal", None)
-    if isinstance(known, Principal):
-        return known
+    """Return who is signed in at the browser, or None; for pages that anyone may see, such as error pages.
+
+    What an earlier step found, or gave up finding (None), stands.
+    """
+    if hasattr(request.state, "principal"):
+        known = request.state.principal
+        return known if isinstance(known, Principal) else None
     accounts = getattr(request.app.state, "accounts", None)
     cookie = request.cookies.get(SESSION_COOKIE)
     if cookie is None or not isinstance(accounts, Accounts):

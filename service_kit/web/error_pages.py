@@ -16,6 +16,8 @@ def render_error(request: Request, status: int, title: str, detail: str) -> Resp
 
     A part of a page that htmx asked for is answered by an empty one with ``HX-Redirect``.
     """
+    if status >= 500 and not hasattr(request.state, "principal"):
+        request.state.principal = None  # asking who looks may need the very part that failed
     is_htmx = "hx-request" in request.headers
     if status != 401:
         if is_htmx:

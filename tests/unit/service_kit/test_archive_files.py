@@ -82,8 +82,8 @@ def browser(files):
     problems.install(app)
 
     @app.get("/picture")
-    def picture(request: Request, uri: str = FILE) -> Response:
-        return files.response(request, uri, "masque é.nii.gz", media_type="application/gzip", cache_s=60)
+    def picture(request: Request, uri: str = FILE, media_type: str = "application/gzip") -> Response:
+        return files.response(request, uri, "masque é.nii.gz", media_type=media_type, cache_s=60)
 
     with TestClient(app) as client:
         yield client
@@ -118,6 +118,13 @@ def test_a_browser_gets_it_in_place_kept_and_harmless(browser):
     assert response.headers["content-disposition"] == "inline; filename*=UTF-8''masque%20%C3%A9.nii.gz"
     assert "sandbox" in response.headers["content-security-policy"]
     assert "set-cookie" not in response.headers
+
+
+def test_a_report_of_the_archive_runs_nothing_but_a_pdf_can_be_shown(browser):
+    for media_type, is_boxed in (("text/html", True), ("image/svg+xml", True), ("application/pdf", False)):
+        policy = browser.get("/picture", params={"media_type": media_type}).headers["content-security-policy"]
+        assert ("sandbox" in policy) == is_boxed
+        assert "script-src" not in policy
 
 
 def test_a_browser_that_has_it_is_told_so(browser):

@@ -77,7 +77,9 @@ def test_behind_https_the_cookie_travels_by_https_only(accounts, site):
         assert "max-age" in browser.get("/login").headers["strict-transport-security"]
 
 
-@pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)"]
+)
 def test_the_log_in_never_leads_to_another_site(browser, target):
     response = sign_in(browser, next_=target, follow_redirects=False)
     assert response.headers["location"] == "/"
@@ -179,3 +181,14 @@ def test_a_service_alone_on_its_own_port_has_its_own_log_in(accounts, site):
     with TestClient(build(accounts, "task_supervisor"), headers=HTML) as browser:
         assert browser.get("/page", follow_redirects=False).headers["location"] == "/login?next=/page"
         assert sign_in(browser, next_="/page").json() == {"username": "anna"}
+
+
+def test_when_the_accounts_are_out_of_reach_the_error_page_still_comes(accounts, site):
+    with TestClient(site, headers=HTML, raise_server_exceptions=False) as browser:
+        sign_in(browser)
+        with accounts.database.engine.connect() as connection:
+            connection.exec_driver_sql("drop table role_grant")
+        response = browser.get("/page")
+    assert response.status_code == 500
+    assert "fault of the program" in response.text
+    assert "<h1" in response.text
