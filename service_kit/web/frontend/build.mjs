@@ -8,7 +8,7 @@
 // leaves the last good one in place.
 
 import { build, context } from "esbuild";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -59,6 +59,7 @@ function manifestName(file) {
 /** Map source names to built names: entries, the styles that they import, and fonts and pictures. */
 function manifestOf(metafile) {
   const manifest = {};
+  const entries = new Set(ENTRIES.map((entry) => path.relative(ROOT, entry)));
   const add = (name, output) => {
     if (name in manifest) throw new Error(`two built files are called ${name}`);
     manifest[name] = path.basename(output);
@@ -66,7 +67,7 @@ function manifestOf(metafile) {
   for (const [output, facts] of Object.entries(metafile.outputs)) {
     if (output.endsWith(".map") || output.endsWith(".txt")) continue;
     const inputs = Object.keys(facts.inputs);
-    if (facts.entryPoint) {
+    if (entries.has(facts.entryPoint)) { // a part loaded later has an entry point too, but no page asks for it
       add(manifestName(path.basename(facts.entryPoint)), output);
       if (facts.cssBundle) add(path.basename(facts.entryPoint).replace(/\.(ts|js)$/, ".css"), facts.cssBundle);
     } else if (inputs.length === 1 && /\.(woff2|png|svg|jpg)$/.test(inputs[0])) {
@@ -76,22 +77,30 @@ function manifestOf(metafile) {
   return Object.fromEntries(Object.entries(manifest).sort());
 }
 
-/** Write the result beside the old bundle, then put it in its place. */
+/** Write the result beside the old bundle, then put it in its place; two builds at once do not mix. */
 async function install(result) {
-  const fresh = `${OUT}.new`;
-  const old = `${OUT}.old`;
-  await rm(fresh, { recursive: true, force: true });
+  const fresh = `${OUT}.${process.pid}.new`;
+  const old = `${OUT}.${process.pid}.old`;
   await mkdir(fresh, { recursive: true });
   for (const file of result.outputFiles) {
     await writeFile(path.join(fresh, path.basename(file.path)), file.contents);
   }
   const manifest = manifestOf(result.metafile);
   await writeFile(path.join(fresh, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
-  await rm(old, { recursive: true, force: true });
-  if (await stat(OUT).catch(() => null)) await rename(OUT, old);
-  await rename(fresh, OUT);
-  await rm(old, { recursive: true, force: true });
-  return manifest;
+  for (let triesLeft = 5; ; triesLeft -= 1) {
+    await rename(OUT, old).catch(ignoreMissing);
+    await rm(old, { recursive: true, force: true });
+    try {
+      await rename(fresh, OUT);
+      return manifest;
+    } catch (error) {
+      if (triesLeft === 0 || !["ENOTEMPTY", "EEXIST"].includes(error.code)) throw error; // another build was faster
+    }
+  }
+}
+
+function ignoreMissing(error) {
+  if (error.code !== "ENOENT") throw error;
 }
 
 function report(result, manifest) {
@@ -101,8 +110,9 @@ function report(result, manifest) {
   }
 }
 
+const ENTRIES = await findEntries();
 const options = {
-  entryPoints: await findEntries(),
+  entryPoints: ENTRIES,
   outdir: OUT,
   absWorkingDir: ROOT,
   nodePaths: [path.join(FRONTEND, "node_modules")],
