@@ -1,0 +1,41 @@
+"""One house for all end-to-end tests: starting it is what a user does once a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+from tests.e2e.house import House
+from tests.e2e.scans import archived, cleaned
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A running `cohortflow up`."""
+    house = House(tmp_path_factory.mktemp("e2e") / "home")
+    house.start()
+    yield house
+    if house.process is not None and house.process.poll() is None:
+        house.stop()
+
+
+@pytest.fixture(scope="session")
+def adult_t1(shared_data: Path) -> list[Dataset]:
+    """A T1-weighted head of 170 slices; reference volume 1566.1 ml."""
+    return cleaned(archived(shared_data / "dev/t1_philips_adni_mprage_41y/dicom.tar.xz"), "BV-101")
+
+
+@pytest.fixture(scope="session")
+def child_t1(shared_data: Path) -> list[Dataset]:
+    """A T1-weighted head of 192 slices; reference volume 1468.6 ml."""
+    return cleaned(archived(shared_data / "dev/t1_sag_anon_siemens_3y/dicom.tar.xz"), "BV-102")
+
+
+@pytest.fixture(scope="session")
+def chest_ct(shared_data: Path) -> list[Dataset]:
+    """A few slices of a CT."""
+    folder = shared_data / "dev/ct_totalsegmentator_example/example_ct_dicom"
+    return cleaned([p.read_bytes() for p in sorted(folder.iterdir())[:5]], "BV-103")

@@ -1,0 +1,88 @@
+"""A real scan goes all the way, seen from outside: DICOM in, review in a browser, a release out, everything once."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from pydicom import Dataset
+
+from tests.e2e.house import House, wait_for
+from tests.e2e.scans import cut_off, text_object, unmarked
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ADULT_ML = 1566.1
+TOLERANCE = 0.01
+
+
+def test_the_house_says_where_everything_is(house: House) -> None:
+    endpoints = house.endpoints
+    assert (house.home / "endpoints.json").stat().st_mode & 0o777 == 0o600
+    assert {"site_url", "xnat", "prefect_api_url", "prefect_ui_url", "dask_dashboard_url", "dicom", "users"} <= set(
+        endpoints
+    )
+    for url in (endpoints["site_url"] + "/readyz", endpoints["xnat"]["url"], endpoints["prefect_api_url"] + "/health"):
+        assert httpx.get(url, follow_redirects=True, timeout=10).status_code == 200, url
+
+
+def test_nobody_sees_anything_without_a_log_in(house: House) -> None:
+    for path in ("/api/v2/experiments", "/tasks/api/v1/tasks", "/gateway/api/v1/arrivals"):
+        assert httpx.get(house.endpoints["site_url"] + path).status_code == 401, path
+    page = httpx.get(house.endpoints["site_url"] + "/", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert page.status_code in {302, 303, 307}
+    assert "/login" in page.headers["location"]
+
+
+def test_a_scan_is_received_archived_measured_and_waits_for_a_person(house: House, adult_t1: list[Dataset]) -> None:
+    damaged = cut_off(adult_t1[0])
+    damaged.SeriesInstanceUID = adult_t1[0].SeriesInstanceUID + ".9"
+    statuses = house.send([*adult_t1, damaged, text_object(adult_t1[0])])
+    assert set(statuses) == {0}
+    house.wait_state("BV-101", "review", timeout_s=400)
+    found = house.measurements("BV-101")
+    assert len(found) == 1
+    assert found[0]["value"] == pytest.approx(ADULT_ML, rel=TOLERANCE)
+    assert found[0]["unit"] == "mL"
+    pedigree = found[0]["pedigree"]
+    assert pedigree["input"]["instances"] == len(adult_t1)
+    assert pedigree["weights_sha256"]
+    assert pedigree["device"]
+
+
+def test_what_cannot_go_on_is_quarantined_with_a_reason_and_the_rest_goes_on(
+    house: House, adult_t1: list[Dataset]
+) -> None:
+    with house.client("coordinator") as client:
+        page = client.get("/gateway/quarantine", headers={"Accept": "text/html"}).text
+        entries = client.get("/gateway/api/v1/quarantine").raise_for_status().json()["items"]
+    reasons = " ".join(r["reason"] for e in entries for r in e["reasons"]).lower()
+    assert "cut" in reasons or "truncated" in reasons or "shorter" in reasons
+    assert "image" in reasons
+    for entry in entries:
+        assert all(r["reason"] in page.replace("&#39;", "'") for r in entry["reasons"][:1])
+
+
+def test_a_scan_not_marked_as_deidentified_goes_no_further_than_the_quarantine(
+    house: House, adult_t1: list[Dataset]
+) -> None:
+    before = house.census()
+    house.send(unmarked(adult_t1[:3]))
+
+    def quarantined() -> bool:
+        with house.client() as client:
+            arrivals = client.get("/gateway/api/v1/arrivals", params={"state": "quarantined"}).json()["items"]
+        return any("identi" in (a["reason"] or "").lower() for a in arrivals)
+
+    wait_for("the quarantine", quarantined, timeout_s=60)
+    assert house.census() == before
+
+
+def test_a_ct_sent_to_the_brain_study_says_why_it_stops(house: House, chest_ct: list[Dataset]) -> None:
+    house.send(chest_ct)
+
+    def explained() -> bool:
+        with house.client() as client:
+            arrivals = client.get("/gateway/api/v1/arrivals").json()["items"]
+        return any("CT" in (a["reason"] or "") for a in arrivals) or house.state_of("BV-103") == "not_relevant"
+
+    wait_for("a reason", explained, timeout_s=90)

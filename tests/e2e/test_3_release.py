@@ -1,0 +1,45 @@
+"""What comes out: a table with a pedigree, once, however often everything is sent."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from pydicom import Dataset
+
+from tests.e2e.house import House, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ADULT_ML = 1566.1
+TOLERANCE = 0.01
+
+
+def test_the_session_is_released_when_a_person_accepts(house: House) -> None:
+    if house.state_of("BV-101") == "review":
+        house.accept("BV-101")
+    house.wait_state("BV-101", "released", timeout_s=60)
+    table = house.home / "releases" / "brain-volumetry" / "brain-volumetry.csv"
+    rows = list(csv.DictReader(table.open()))
+    assert [r["subject"] for r in rows] == ["BV-101"]
+    assert float(rows[0]["value"]) == pytest.approx(ADULT_ML, rel=TOLERANCE)
+    session = house.session("BV-101")
+    with house.client() as client:
+        actions = client.get(f"/api/v2/experiments/{session['id']}/actions").json()["actions"]
+    assert [a["state"] for a in actions] == ["extracting", "review", "releasing", "released"]
+    assert all(a["actor"] for a in actions)
+
+
+def test_sending_everything_again_changes_nothing(house: House, adult_t1: list[Dataset]) -> None:
+    before = house.census()
+    house.send(adult_t1)
+    with house.client() as client:
+        wait_for(
+            "the arrivals to settle",
+            lambda: (
+                not client.get("/gateway/api/v1/arrivals", params={"state": ["receiving", "complete"]}).json()["items"]
+            ),
+            timeout_s=60,
+        )
+    assert house.census() == before
+    assert house.state_of("BV-101") == "released"

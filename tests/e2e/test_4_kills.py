@@ -1,0 +1,97 @@
+"""Any process may be killed at any moment: the same release comes out, with one of everything."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from pydicom import Dataset
+
+from tests.e2e.house import House, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+CHILD_ML = 1468.6
+
+
+def send_until_taken(house: House, datasets: list[Dataset]) -> int:
+    """Send as a site's anonymiser does: what was not answered with Success is sent again; return the attempts."""
+    for attempt in range(1, 30):
+        try:
+            if set(house.send(datasets)) == {0}:
+                return attempt
+        except (ConnectionError, RuntimeError, ValueError):
+            time.sleep(1)
+    raise AssertionError("never taken")
+
+
+def test_killing_each_process_in_the_middle_of_its_work_loses_and_doubles_nothing(
+    house: House, child_t1: list[Dataset]
+) -> None:
+    before = house.census()
+
+    # the receiver, in the middle of the association
+    attempts: list[int] = []
+    sender = threading.Thread(target=lambda: attempts.append(send_until_taken(house, child_t1)))
+    sender.start()
+    spooled = house.home / "spool"
+    count = sum(1 for _ in spooled.rglob("*.dcm"))
+    wait_for("some instances", lambda: sum(1 for _ in spooled.rglob("*.dcm")) > count + 20, timeout_s=30, every_s=0.02)
+    pid = house.kill("dicom-receiver")
+    house.wait_restarted("dicom-receiver", old_pid=pid)
+    sender.join(120)
+    assert attempts, "the sender never got its success"
+
+    # the web process, while the session is taken in
+    wait_for("the session to be taken in", lambda: house_is_receiving(house), timeout_s=60, every_s=0.1)
+    pid = house.kill("web")
+    house.wait_restarted("web", old_pid=pid)
+
+    # the worker, then the Dask worker, while the scan is measured
+    house.wait_state("BV-102", "extracting", timeout_s=120)
+    pid = house.kill("worker")
+    house.wait_restarted("worker", old_pid=pid)
+    kill_dask_worker_at_work(house)
+
+    house.wait_state("BV-102", "review", timeout_s=500)
+    house.accept("BV-102")
+    pid = house.kill("web")  # once more, with the answer on its way
+    house.wait_restarted("web", old_pid=pid)
+    house.wait_state("BV-102", "released", timeout_s=120)
+
+    found = house.measurements("BV-102")
+    assert len(found) == 1
+    assert found[0]["value"] == pytest.approx(CHILD_ML, rel=0.01)
+    after = house.census()
+    assert after["sessions"] == before["sessions"] + 1
+    assert after["tasks"] == before["tasks"] + 1
+    assert after["measurements"] == before["measurements"] + 1
+    assert after["archive sessions"] == before["archive sessions"] + 1
+    assert after["archive scans"] == before["archive scans"] + 1
+    with house.client() as client:
+        session = house.session("BV-102")
+        actions = client.get(f"/api/v2/experiments/{session['id']}/actions").json()["actions"]
+    assert [a["state"] for a in actions] == ["extracting", "review", "releasing", "released"]
+
+
+def house_is_receiving(house: House) -> bool:
+    """Whether an arrival is complete and being worked on, or was already."""
+    with house.client() as client:
+        arrivals = client.get("/gateway/api/v1/arrivals").json()["items"]
+    return any(a["state"] in {"complete", "accepted"} and a["instance_count"] >= 192 for a in arrivals)
+
+
+def kill_dask_worker_at_work(house: House) -> None:
+    """Kill -9 the process that computes, once it computes."""
+    import psutil
+
+    def computing() -> psutil.Process | None:
+        dask = psutil.Process(int((house.home / "run" / "dask.pid").read_text()))
+        for process in dask.children(recursive=True):
+            if process.memory_info().rss > 700e6:  # torch and a volume are loaded
+                return process
+        return None
+
+    process = wait_for("the Dask worker to compute", computing, timeout_s=240, every_s=0.2)
+    process.kill()

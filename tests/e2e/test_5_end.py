@@ -1,0 +1,45 @@
+"""The house ends when told, and says in one sentence why it cannot start."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.house import COMMAND, House, free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+def refused(*arguments: str) -> str:
+    done = subprocess.run([COMMAND, "up", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    return " ".join((done.stderr + done.stdout).split())
+
+
+def test_a_second_one_on_the_same_home_says_so(house: House) -> None:
+    assert str(house.home.name) in refused("--home", str(house.home), "--port", str(free_port()))
+
+
+def test_a_used_port_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        sentence = refused("--home", str(tmp_path / "h"), "--port", port)
+    assert port in sentence
+    assert "--port" in sentence
+
+
+def test_an_unwritable_home_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "home" in refused("--home", str(tmp_path / "file" / "below")).lower()
+
+
+def test_sigterm_ends_all_of_it_within_ten_seconds(house: House) -> None:
+    took_s, left = house.stop()
+    assert not left, [p.name() for p in left]
+    assert took_s < 10
