@@ -344,11 +344,9 @@ def _errors(operation: str) -> Iterator[None]:
     except exceptions.XNATAuthError as error:
         raise ArchiveRefused(operation, status=401) from error
     except exceptions.XNATResponseError as error:
-        response = getattr(error, "response", None)
-        status = getattr(response, "status_code", None)
-        if status is None or status in _TRANSIENT:
-            raise ArchiveUnavailable(operation, status=status) from error
-        raise ArchiveRefused(operation, status=status) from error
+        if error.status_code in _TRANSIENT or error.status_code < 400:
+            raise ArchiveUnavailable(operation, status=error.status_code) from error
+        raise ArchiveRefused(operation, status=error.status_code) from error
     except (exceptions.XNATError, requests.RequestException, zipfile.BadZipFile) as error:
         raise ArchiveUnavailable(operation) from error
 
