@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -21,23 +21,36 @@ if TYPE_CHECKING:
     from tasks.archive.port import Archive
     from tasks.intake.records import IntakeReport
 
-_task = partial(
-    task,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_worth_a_retry,
-)
+P = ParamSpec("P")
+R = TypeVar("R")
+Stage = Callable[P, Coroutine[Any, Any, R]]
 
 
-@_task(name="deposit session")
+def _task(name: str) -> Callable[[Stage[P, R]], Stage[P, R]]:
+    """Make a stage a Prefect task; to the caller it stays the coroutine function that it is."""
+
+    def decorate(stage: Stage[P, R]) -> Stage[P, R]:
+        made = task(
+            stage,
+            name=name,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=RETRIES,
+            retry_delay_seconds=RETRY_DELAYS_S,
+            retry_condition_fn=is_worth_a_retry,
+        )
+        return cast("Stage[P, R]", made)
+
+    return decorate
+
+
+@_task("deposit session")
 async def deposit(archive: Archive, report: IntakeReport, *, study_title: str) -> Deposit:
     """Put an arrival into the archive, see `tasks.archive.deposit`."""
     return await asyncio.to_thread(deposit_session, archive, report, study_title=study_title)
 
 
-@_task(name="derive volumes and previews")
+@_task("derive volumes and previews")
 async def derive(archive: Archive, deposited: Deposit, work_dir: Path) -> tuple[DerivedScan, ...]:
     """Derive every scan of a deposit, one after the other, see `tasks.archive.derive`."""
     derived = [
@@ -49,19 +62,19 @@ async def derive(archive: Archive, deposited: Deposit, work_dir: Path) -> tuple[
     return tuple(derived)
 
 
-@_task(name="describe session")
+@_task("describe session")
 async def describe(archive: Archive, session_id: str, work_dir: Path) -> tuple[DerivedScan, ...]:
     """Return every scan of a session with its record, see `tasks.archive.derive`."""
     return await asyncio.to_thread(describe_session, archive, session_id, work_dir)
 
 
-@_task(name="fetch scan")
+@_task("fetch scan")
 async def fetch(archive: Archive, derived: DerivedScan, work_dir: Path) -> FetchedScan:
     """Bring the volume to measure to this machine, see `tasks.archive.derive`."""
     return await asyncio.to_thread(fetch_scan, archive, derived, work_dir)
 
 
-@_task(name="store results")
+@_task("store results")
 async def store(archive: Archive, session_id: str, *, resource: str, files: Mapping[str, Path]) -> dict[str, str]:
     """Put result files into the session's resource, see `tasks.archive.results`."""
     return await asyncio.to_thread(store_results, archive, session_id, resource=resource, files=files)
