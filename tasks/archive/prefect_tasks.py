@@ -31,14 +31,13 @@ def _task(name: str) -> Callable[[Stage[P, R]], Stage[P, R]]:
 
     def decorate(stage: Stage[P, R]) -> Stage[P, R]:
         made = task(
-            stage,
             name=name,
             cache_policy=NO_CACHE,
             persist_result=False,
             retries=RETRIES,
-            retry_delay_seconds=RETRY_DELAYS_S,
+            retry_delay_seconds=list(RETRY_DELAYS_S),
             retry_condition_fn=is_worth_a_retry,
-        )
+        )(stage)
         return cast("Stage[P, R]", made)
 
     return decorate
