@@ -1,7 +1,5 @@
 """The shell in a real browser: nothing breaks the policy, forms and live parts work, colours have contrast."""
 
-import re
-
 import pytest
 
 from tests.web.service_kit.gallery import PASSWORD
@@ -9,18 +7,32 @@ from tests.web.service_kit.gallery import PASSWORD
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(chromium_browser, gallery_url, request):
+@pytest.fixture(scope="module")
+def signed_in(chromium_browser, gallery_url):
+    """The cookies of the coordinator, so that not every test must sign in anew."""
+    context = chromium_browser.new_context(base_url=gallery_url)
+    sign_in(context.new_page())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def page(chromium_browser, gallery_url, signed_in, request):
+    scheme = getattr(request, "param", "light")
     context = chromium_browser.new_context(
-        base_url=gallery_url, color_scheme=request.param, viewport={"width": 1280, "height": 860}
+        base_url=gallery_url, color_scheme=scheme, viewport={"width": 1280, "height": 860}, storage_state=signed_in
     )
     page = context.new_page()
     page.complaints = []
     page.on("console", lambda m: page.complaints.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.scheme = request.param
+    page.scheme = scheme
     yield page
     context.close()
+
+
+in_both_schemes = pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 
 
 def sign_in(page, path="/", username="carl"):
@@ -32,14 +44,13 @@ def sign_in(page, path="/", username="carl"):
 
 
 def test_no_page_breaks_the_policy_or_throws(page):
-    sign_in(page)
     for path in ("/", "/sessions", "/sessions?empty=1", "/account"):
         page.goto(path, wait_until="load")
     assert page.complaints == []
 
 
 def test_htmx_carries_the_token_and_other_parts_hear_of_it_live(page):
-    sign_in(page)
+    page.goto("/")
     page.wait_for_selector("html[data-live=on]")
     page.click("button:has-text('Click')")
     page.wait_for_selector("#clicks span")
@@ -47,15 +58,16 @@ def test_htmx_carries_the_token_and_other_parts_hear_of_it_live(page):
 
 
 def test_a_refusal_is_told_in_the_corner_in_its_own_words(page):
-    sign_in(page)
+    page.goto("/")
     page.click("button:has-text('Move on')")
     assert "The session moved on meanwhile." in page.text_content(".cf-notice")
     page.click(".cf-notice-close")
     assert page.query_selector(".cf-notice") is None
 
 
+@in_both_schemes
 def test_the_colours_follow_the_system_until_the_reader_chooses(page):
-    sign_in(page)
+    page.goto("/")
     theme = "document.documentElement.dataset.bsTheme"
     assert page.evaluate(theme) == page.scheme
     toggle = page.locator("[data-theme-toggle]")
@@ -70,6 +82,7 @@ def test_the_colours_follow_the_system_until_the_reader_chooses(page):
 
 
 def test_the_menu_works_by_keyboard_and_signs_out(page):
+    page.context.clear_cookies()
     sign_in(page)
     page.focus(".cf-user")
     page.keyboard.press("Enter")
@@ -83,12 +96,13 @@ def test_the_menu_works_by_keyboard_and_signs_out(page):
 
 
 def test_the_first_tab_skips_the_navigation(page):
-    sign_in(page)
+    page.goto("/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
 
 
 def test_annotators_see_their_part_only_and_are_told_what_they_may_not(page):
+    page.context.clear_cookies()
     sign_in(page, username="mia")
     assert page.locator(".cf-nav-link").all_text_contents() == ["Tasks"]
     page.click("button:has-text('Reject')")
@@ -97,7 +111,7 @@ def test_annotators_see_their_part_only_and_are_told_what_they_may_not(page):
 
 
 def test_nothing_moves_after_the_first_paint(page):
-    sign_in(page)
+    page.goto("/")
     page.add_init_script(
         "window.shift = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) window.shift += e.value; })"
         ".observe({type: 'layout-shift', buffered: true});"
@@ -108,13 +122,13 @@ def test_nothing_moves_after_the_first_paint(page):
         assert page.evaluate("window.shift") < 0.01
 
 
-@pytest.mark.parametrize("width", [390, 768, 1280])
-def test_no_page_scrolls_sideways(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
-    sign_in(page)
+def test_no_page_scrolls_sideways(page):
     for path in ("/", "/sessions", "/account"):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+        for width in (390, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            assert page.evaluate(fits), (path, width)
 
 
 CONTRASTS = """() => {
@@ -141,27 +155,27 @@ CONTRASTS = """() => {
 }"""
 
 
+@in_both_schemes
 def test_every_text_has_enough_contrast(page):
-    page.goto("/login")
-    assert page.evaluate(CONTRASTS) == []
-    sign_in(page)
     for path in ("/", "/sessions", "/sessions?empty=1", "/account", "/nowhere"):
         page.goto(path)
         page.wait_for_timeout(250)
         assert page.evaluate(CONTRASTS) == [], path
+    page.context.clear_cookies()
+    page.goto("/login")
+    assert page.evaluate(CONTRASTS) == []
+
+
+NAMELESS = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]
+  .filter((e) => e.checkVisibility() && !e.ariaHidden)
+  .filter((e) => !/\\w/.test(e.ariaLabel || e.textContent || [...(e.labels ?? [])].map((l) => l.textContent).join("")))
+  .map((e) => e.outerHTML)"""
 
 
 def test_every_control_has_a_name(page):
-    sign_in(page)
     for path in ("/", "/sessions", "/account"):
         page.goto(path)
-        for control in page.query_selector_all("a, button, input:not([type=hidden]), select, textarea, summary"):
-            if not control.is_visible() or control.get_attribute("aria-hidden"):
-                continue
-            name = control.evaluate(
-                "e => (e.ariaLabel || e.textContent || [...(e.labels ?? [])].map(l => l.textContent).join('') || e.title).trim()"
-            )
-            assert re.search(r"\w", name), control.evaluate("e => e.outerHTML")
+        assert page.evaluate(NAMELESS) == [], path
 
 
 def test_pages_work_without_scripts(chromium_browser, gallery_url):
