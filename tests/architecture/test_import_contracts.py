@@ -47,6 +47,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_house_keeps_its_import_contracts(copy: Path) -> None:
     result = lint(copy)
     assert result.returncode == 0, result.stdout
