@@ -4,10 +4,12 @@ The body is looked at, not its name. Entries that leave the folder, links and de
 archive that grows beyond all proportion.
 """
 
+import lzma
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -46,7 +48,36 @@ def sniff(path: Path) -> Packing:
     return Packing.OTHER
 
 
-def entries(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+class Content:
+    """The content of one entry, to be read before the next is asked for."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, nothing at the end.
+
+        Raises
+        ------
+        BadArchive
+            If the archive is damaged here.
+        """
+        with _damage():
+            return self._handle.read(size)
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Turn what the readers of archives raise into one error."""
+    try:
+        yield
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise BadArchive("The archive is damaged.") from error
+    except (RuntimeError, NotImplementedError) as error:
+        raise BadArchive("The archive uses a form that cannot be unpacked.") from error
+
+
+def entries(path: Path) -> Iterator[tuple[str, Content]]:
     """Yield name and content of each file in an archive, one after another.
 
     Raises
@@ -56,23 +87,10 @@ def entries(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """
     packing = sniff(path)
     budget = _Budget(path.stat().st_size)
-    try:
-        if packing is Packing.ZIP:
-            yield from _zip_entries(path, budget)
-        elif packing is Packing.TAR:
-            yield from _tar_entries(path, budget)
-        else:
-            raise BadArchive("The body is neither a zip nor a tar archive.")
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
-        raise BadArchive("The archive is damaged or uses a form that cannot be unpacked.") from error
+    if packing is Packing.OTHER:
+        raise BadArchive("The body is neither a zip nor a tar archive.")
+    with _damage():
+        yield from (_zip_entries if packing is Packing.ZIP else _tar_entries)(path, budget)
 
 
 class _Budget:
@@ -94,7 +112,7 @@ class _Budget:
             raise BadArchive("The archive unpacks to far more than its size.")
 
 
-def _zip_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, IO[bytes]]]:
+def _zip_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, "Content"]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.is_dir():
@@ -109,10 +127,10 @@ def _zip_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, IO[bytes]]]
             if name is None:
                 continue
             with archive.open(info) as handle:
-                yield name, handle
+                yield name, Content(handle)
 
 
-def _tar_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, IO[bytes]]]:
+def _tar_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, "Content"]]:
     with tarfile.open(path, mode="r:*") as archive:
         for member in archive:
             if member.isdir():
@@ -125,7 +143,7 @@ def _tar_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, IO[bytes]]]
             if name is None or handle is None:
                 continue
             with handle:
-                yield name, handle
+                yield name, Content(handle)
 
 
 def _entry_name(name: str) -> str | None:
