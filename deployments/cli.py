@@ -236,7 +236,10 @@ def _home(path: Path | None, kind: str = "home") -> Home:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console()
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a log file has no width; tables shall not be cut
+    return console
 
 
 def main() -> None:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study_governor.client import GovernorClient
-
 from deployments.errors import StudyMistakes
 from deployments.launcher.child import LAUNCHER_PID, bind_to_launcher
+from study_governor.client import GovernorClient
 from task_supervisor.client import SupervisorClient
 from tasks.archive.xnat import XnatArchive
 from tasks.studies import check_study, load_study
@@ -86,6 +85,8 @@ def apply_study(folder: Path, services: Services) -> Iterator[str]:
     yield f"workflow {study.workflow_label()}"
     governor.put_cohort(study.cohort, description=study.title)
     yield f"cohort {study.cohort}"
+    for system, url in (("XNAT", services.xnat_url), ("TASKMANAGER", services.supervisor_url)):
+        governor.put_external_system(system, url)
     supervisor = SupervisorClient(services.supervisor_url, services.api_token)
     for path in study.template_paths:
         supervisor.put_template(path.stem, path.read_text(encoding="utf-8"))

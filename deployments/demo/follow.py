@@ -6,11 +6,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from study_governor.client import GovernorUnavailable
-
 from deployments.demo.stages import Stage, advance
 from deployments.errors import DemoUnfinished
 from gateway.client import GatewayUnavailable
+from study_governor.client import GovernorUnavailable
 from task_supervisor.client import SupervisorUnavailable
 
 if TYPE_CHECKING:

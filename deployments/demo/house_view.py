@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from study_governor.client import GovernorClient
-
 from deployments.demo.reader import accept_open_tasks
 from deployments.demo.stages import ArrivalSeen, SessionSeen
 from gateway.client import GatewayClient
+from study_governor.client import GovernorClient
 from task_supervisor.client import SupervisorClient
 
 if TYPE_CHECKING:
@@ -59,9 +58,9 @@ class HouseView:
 
     def session(self, label: str) -> SessionSeen | None:
         """Give the session of a label in the study's cohort."""
-        for row in self._governor.experiments(cohort=self._cohort):
+        for row in self._governor.experiments(cohort=self._cohort, text=label):
             if row.label == label:
-                return SessionSeen(id=row.id, state=row.state, web_uri=row.web_uri)
+                return SessionSeen(id=row.id, state=row.state, web_uri=row.web_uri, why=row.why or "")
         return None
 
     def measurements(self, labels: set[str]) -> list[dict[str, Any]]:

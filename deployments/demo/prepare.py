@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from deployments.errors import NothingToSend
 from deployments.launcher.home import read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from pydicom.dataset import FileDataset
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 _RECIPE = 1
 """Raised when the de-identification changes, so that kept objects are made anew."""
+
+
+Check = Callable[[], None]
+
+
+def _go_on() -> None:
+    """Ask for nothing to end."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,15 @@ class Prepared:
     left_out: dict[str, int]
 
 
-def prepare_bundled(home: Home, fetch: Callable[[], Path]) -> Prepared:
+def prepare_bundled(home: Home, fetch: Callable[[], Path], *, check: Check = _go_on) -> Prepared:
     """De-identify the two sessions of the demonstration, or give what an earlier run prepared.
 
     Parameters
     ----------
     fetch
         Gives the archive with the sessions; called only when they are not prepared yet.
+    check
+        Called before each image; raises to end the work.
     """
     outgoing = home.path / "outgoing" / "demo"
     policy = Policy(CodeBook(home.private).key, protocol_id=PROTOCOL_ID, site_id=SITE_ID, keep_dates=True)
@@ -68,7 +78,7 @@ def prepare_bundled(home: Home, fetch: Callable[[], Path]) -> Prepared:
         sessions = [
             session
             for subject, files in bundled_sessions(archive)
-            for session in _write(outgoing, _cleaned(files, policy, _always(subject), left_out=left_out))
+            for session in _write(outgoing, _cleaned(files, policy, _always(subject), left_out=left_out, check=check))
         ]
         content = {
             **recipe,
@@ -82,7 +92,7 @@ def prepare_bundled(home: Home, fetch: Callable[[], Path]) -> Prepared:
     )
 
 
-def prepare_own(home: Home, folder: Path) -> Prepared:
+def prepare_own(home: Home, folder: Path, *, check: Check = _go_on) -> Prepared:
     """De-identify somebody's own scans; who is who stays in the home's private folder.
 
     Raises
@@ -97,7 +107,8 @@ def prepare_own(home: Home, folder: Path) -> Prepared:
 
     left_out: Counter[str] = Counter()
     sessions = _write(
-        outgoing, _cleaned(files_below(folder), policy, lambda ds: book.code_of(_patient_of(ds)), left_out=left_out)
+        outgoing,
+        _cleaned(files_below(folder), policy, lambda ds: book.code_of(_patient_of(ds)), left_out=left_out, check=check),
     )
     if not sessions:
         raise NothingToSend(folder)
@@ -121,8 +132,10 @@ def _cleaned(
     code_of: Callable[[FileDataset], str],
     *,
     left_out: Counter[str],
+    check: Check,
 ) -> Iterator[tuple[str, CleanInstance]]:
     for content in files:
+        check()
         try:
             ds = read_image(content)
         except NotAnImage as reason:

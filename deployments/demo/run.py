@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from deployments.demo.scans import ARCHIVE_BYTES, PROTOCOL_ID, cache_folder, fetch_archive
 from deployments.demo.stages import Progress, Stage
 from deployments.errors import Interrupted
 from deployments.launcher.endpoints import AE_TITLE
 from deployments.launcher.ports import LOOPBACK
-from service_kit.errors import ServiceError
 
 if TYPE_CHECKING:
     from deployments.demo.display import Display
@@ -77,8 +74,8 @@ class Demo:
         from deployments.demo.prepare import prepare_bundled, prepare_own
 
         if self._options.own_scans is not None:
-            return prepare_own(self._home, self._options.own_scans)
-        return prepare_bundled(self._home, self._fetch)
+            return prepare_own(self._home, self._options.own_scans, check=self._check)
+        return prepare_bundled(self._home, self._fetch, check=self._check)
 
     def carry_out(self, prepared: Prepared, endpoints: Endpoints, credentials: Credentials) -> DemoResult:
         """Send, follow, answer the reviews if asked to, and collect what came of it.
@@ -92,6 +89,7 @@ class Demo:
             If `stop` was called.
         """
         from deployments.demo.follow import follow
+        from deployments.demo.house_view import HouseView
 
         annotator = credentials.person("annotator") if self._options.answers_reviews else None
         self._send_all(prepared, port=endpoints.ports.dicom)
@@ -137,7 +135,8 @@ class Demo:
 
 
 def _released_files(home: Home) -> list[Path]:
-    return sorted(path for path in (home.releases / PROTOCOL_ID).rglob("*") if path.is_file())
+    """Give the tables of the study's release."""
+    return sorted((home.releases / PROTOCOL_ID).glob("[!.]*.*"))
 
 
 def write_table(path: Path, rows: tuple[dict[str, Any], ...]) -> None:

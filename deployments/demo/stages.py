@@ -90,6 +90,7 @@ class SessionSeen:
     id: int
     state: str
     web_uri: str
+    why: str = ""
 
 
 def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSeen | None) -> Progress:
@@ -114,7 +115,12 @@ def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSee
         stage=stage,
         label=arrival.session_label or progress.label,
         state=session.state,
-        why=session.state.replace("_", " ") if stage is Stage.aside else "",
+        why=_why_aside(session) if stage is Stage.aside else "",
         web_uri=session.web_uri,
         experiment_id=session.id,
     )
+
+
+def _why_aside(session: SessionSeen) -> str:
+    state = session.state.replace("_", " ")
+    return f"{state}: {session.why}" if session.why else state

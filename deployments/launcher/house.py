@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0
 TOKEN_HOLDER = "worker"  # noqa: S105 - a process name
 """The process that gets the flows' token."""
 STUDY_NEEDS = frozenset({"web", "embedded-xnat"})
