@@ -1,6 +1,6 @@
 """Sets pynetdicom up to take whatever sites send. May import pynetdicom.
 
-The options are global to pynetdicom, so they are set when a receiver starts, never at import.
+The options are global to pynetdicom and pydicom, so they are set when a receiver starts, never at import.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
+from pydicom import config as pydicom_config
 from pynetdicom import AE, _config
 from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 
@@ -34,6 +35,8 @@ def relax_pynetdicom() -> None:
     _config.CODECS = ("ascii", "utf8", "latin_1")
     _config.VALIDATORS["UI"] = _accept_anything
     _config.VALIDATORS["AE"] = _accept_anything
+    # pydicom would write values that are no UIDs into the log, and they may be anything
+    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
 
 def application_entity(settings: ReceiverSettings) -> AE:
