@@ -7,14 +7,22 @@ import pytest
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
+@pytest.fixture(autouse=True)
+def _alone(place):
+    yield
+    place.end_workers()
+
+
 def test_a_run_of_a_killed_worker_runs_again_under_the_same_id(place, diary):
     worker = place.start_worker("mortal")
-    run = place.order("wait", diary=str(diary), seconds=4)
+    run = place.order("until-told", diary=str(diary))
     diary.wait_for("begin")
     worker.kill()
     again = place.start_worker("mortal")
-    place.wait_for_state(run, "Completed", timeout_s=60)
-    assert diary.words() == ["begin", "begin", "end", "tidied"]
+    diary.wait_for("begin", count=2)
+    diary.write("go")
+    place.wait_for_state(run, "Completed")
+    assert diary.words() == ["begin", "begin", "go", "end"]
     assert place.run(run)["run_count"] == 2
     assert place.state_names(run).count("Completed") == 1
     again.terminate()
@@ -46,14 +54,16 @@ def test_a_run_cancelled_after_its_worker_was_killed_is_cancelled(place, diary):
 @pytest.mark.slow
 def test_another_worker_takes_over_when_the_heartbeat_is_overdue(place, diary):
     first = place.start_worker("first")
-    run = place.order("wait", diary=str(diary), seconds=5)
+    run = place.order("until-told", diary=str(diary))
     diary.wait_for("begin")
     second = place.start_worker("second")
-    time.sleep(1)
+    time.sleep(2)
     assert place.state(run) == "Running"
     assert diary.words() == ["begin"], "a living worker's run was taken"
     first.kill()
-    place.wait_for_state(run, "Completed", timeout_s=60)
+    diary.wait_for("begin", count=2, timeout_s=60)
+    diary.write("go")
+    place.wait_for_state(run, "Completed")
     assert diary.pids() == {first.pid, second.pid}
     second.terminate()
 
@@ -99,10 +109,11 @@ def test_a_worker_that_left_is_off_the_list(place):
 @pytest.mark.slow
 def test_runs_outlive_a_killed_server(place, diary):
     worker = place.start_worker("patient")
-    running = place.order("wait", diary=str(diary), seconds=3)
+    running = place.order("until-told", diary=str(diary))
     diary.wait_for("begin")
     place.server.kill()
-    time.sleep(4)
+    diary.write("go")
+    time.sleep(3)
     place.start_server()
     ordered = place.order("stamp", diary=str(diary), word="later")
     place.wait_for_state(running, "Completed", timeout_s=120)

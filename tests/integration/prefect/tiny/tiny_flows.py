@@ -44,6 +44,15 @@ async def wait(diary: str, seconds: float) -> None:
         _say(diary, "tidied")
 
 
+@flow(name="until-told")
+async def until_told(diary: str) -> None:
+    """End when somebody wrote "go" into the diary."""
+    _say(diary, "begin")
+    while "go" not in Path(diary).read_text():
+        await asyncio.sleep(0.1)
+    _say(diary, "end")
+
+
 @flow(name="block")
 async def block(diary: str, seconds: float) -> None:
     _say(diary, "begin")
