@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, create_engine
 
 from service_kit.errors import Unavailable
@@ -73,11 +73,18 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
-        """Open a transaction that only reads; it ends with a rollback."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        """Open a transaction that only reads; it ends with a rollback. What was read stays readable afterwards.
+
+        Raises
+        ------
+        Unavailable
+            If the database does not answer.
+        """
+        with _outages(), Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
                 session.connection().exec_driver_sql("BEGIN DEFERRED")
             yield UnitOfWork(session)
+            session.expunge_all()
             session.rollback()
 
     @contextmanager
@@ -89,14 +96,11 @@ class Database:
         Raises
         ------
         Unavailable
-            If the write lock is not free within `BUSY_TIMEOUT_S`.
+            If the write lock is not free within `BUSY_TIMEOUT_S`, or the database does not answer.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with _outages(), Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
-                try:
-                    session.connection().exec_driver_sql("BEGIN IMMEDIATE")
-                except OperationalError as error:
-                    raise Unavailable("The database is busy; try again in a moment.") from error
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
             uow = UnitOfWork(session)
             yield uow
             session.commit()
@@ -104,11 +108,8 @@ class Database:
 
     def ping(self) -> None:
         """Raise `Unavailable` when the database does not answer."""
-        try:
-            with self.read() as uow:
-                uow.session.connection().scalar(text("select 1"))
-        except DBAPIError as error:
-            raise Unavailable("The database does not answer.") from error
+        with self.read() as uow:
+            uow.session.connection().scalar(text("select 1"))
 
     def wait_until_ready(self, *, timeout_s: float = 30.0) -> None:
         """Wait until the database answers; a PostgreSQL beside us may still be starting."""
@@ -126,6 +127,15 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Turn a lost or busy database into `Unavailable`: the same request may succeed later."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable("The database does not answer at the moment; try again.") from error
 
 
 def _engine(url: str) -> Engine:

@@ -7,6 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("cohortflow", deadline=None)  # a busy machine is no counter-example
+settings.load_profile("cohortflow")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
