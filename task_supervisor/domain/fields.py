@@ -136,12 +136,26 @@ class FieldReader:
                 return {"sections": (Section(title=None, fields=fields),)}
             case Control.TABS:
                 return {"sections": self._tabs(data, place, depth)}
+            case Control.LISTING:
+                self._check_listing(data, place, depth)
+                return {}
             case Control.JSON:
                 return {"entries": self._entries(data.get("content"), place), "textrows": data.get("textrows")}
             case Control.SCORE | Control.VALIDATION:
                 return {"variables": self._variables(data.get("variables"), place)}
             case _:
                 return {}
+
+    def _check_listing(self, data: Mapping[str, Any], place: str, depth: int) -> None:
+        """Check the sub-form of a listing; pages do not show it yet."""
+        content, columns = data.get("content"), data.get("columns")
+        self.fields(content, place=f"{place}/content", depth=depth + 1)
+        if not isinstance(columns, list):
+            self._mistakes.append(f"{place}/columns must be a list")
+        elif isinstance(content, dict):
+            self._remarks += [
+                f"{place}/columns names {name}, which is no field" for name in columns if name not in content
+            ]
 
     def _options(self, options: Any, place: str) -> tuple[str | int | float, ...]:
         if not isinstance(options, list):

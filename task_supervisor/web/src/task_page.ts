@@ -88,7 +88,7 @@ class TaskPage {
           run: () => void this.form.chooseOption(Number(key)),
         })),
         { keys: ["c"], help: "Write the comment", run: () => this.form.focus("TextBox") },
-        { keys: ["Escape"], shown: ["Esc"], help: "Back to the images", whileTyping: true, run: () => element("viewer").focus() },
+        { keys: ["Escape"], shown: ["Esc"], help: "Back to the images", whileTyping: true, run: () => toImages() },
         { keys: ["ctrl+Enter"], shown: ["Ctrl", "Enter"], help: "Submit", whileTyping: true, run: () => void this.submit() },
         { keys: ["t"], help: "Take (claim) this task", run: () => void this.claim() },
         { keys: ["n"], help: "Next task, once this one is done", run: () => void this.nextIfDone() },
@@ -105,7 +105,7 @@ class TaskPage {
   private async claim(): Promise<void> {
     if (!this.data.mayAnswer || !["open", "lost", "held"].includes(this.lease.state)) return;
     await this.act(() => this.lease.claim());
-    if (this.lease.isMine) element("viewer").focus();
+    if (this.lease.isMine) toImages();
   }
 
   private async submit(): Promise<void> {
@@ -113,7 +113,7 @@ class TaskPage {
     const missing = this.form.unfulfilled();
     if (missing.length > 0) {
       this.panel.note(`Not yet: ${missing.join("; ")}.`, "warning");
-      this.form.focus("RadioButtonGroup");
+      this.form.markMissing(true);
       return;
     }
     window.clearTimeout(this.draftTimer);
@@ -174,6 +174,11 @@ class TaskPage {
   }
 }
 
+/** Give the keys to the images; the page stays where it is. */
+function toImages(): void {
+  element("viewer").focus({ preventScroll: true });
+}
+
 function openHelp(): void {
   const help = element<HTMLDialogElement>("help");
   if (help.open) help.close();
@@ -227,6 +232,15 @@ function shownGroups(groups: readonly CommandGroup[]): CommandGroup[] {
   }));
 }
 
+/** The procedure stays open or closed as its reader left it. */
+function rememberProcedure(): void {
+  const procedure = document.querySelector<HTMLDetailsElement>(".tp-sop");
+  if (!procedure) return;
+  const key = `procedure:${procedure.dataset["template"] ?? ""}`;
+  procedure.open = localStorage.getItem(key) !== "closed";
+  procedure.addEventListener("toggle", () => localStorage.setItem(key, procedure.open ? "open" : "closed"));
+}
+
 function notLoaded(): never {
   throw new Error("the images are not loaded yet; wait for cohortflowViewer.ready");
 }
@@ -239,6 +253,7 @@ const surface: TestSurface = {
   setCrosshairVoxel: notLoaded,
 };
 window.cohortflowViewer = surface;
+rememberProcedure();
 element("help-button").addEventListener("click", openHelp);
 surface.ready = openViewer(data, new TaskPage(data), surface);
 surface.ready.catch(() => undefined); // the page says it; whoever awaits `ready` still hears it

@@ -41,6 +41,7 @@ export class AnswerForm {
     for (const field of fields) this.values[field.name] = valueAt(given, field.path) ?? field.initial;
     this.write();
     element.addEventListener("input", (event) => this.onInput(event.target as Input));
+    element.addEventListener("click", (event) => giveArrowsBack(event));
     this.follow();
   }
 
@@ -61,6 +62,7 @@ export class AnswerForm {
     const option = group && this.inputs(group.name)[position - 1];
     if (!option || option.disabled || !(option instanceof HTMLInputElement)) return false;
     option.checked = true;
+    if (document.activeElement instanceof HTMLInputElement) document.activeElement.blur();
     option.dispatchEvent(new Event("input", { bubbles: true }));
     return true;
   }
@@ -76,6 +78,15 @@ export class AnswerForm {
     return this.fields
       .filter((field) => field.control === "ValidationControl" && this.isShown(field) && !this.passes(field))
       .map((field) => this.wrapper(field.name)?.dataset["label"] ?? field.name);
+  }
+
+  /** Mark the choices that are still to be made. */
+  markMissing(isMarked: boolean): void {
+    for (const field of this.fields) {
+      if (field.control !== "RadioButtonGroup") continue;
+      const isMissing = isMarked && (this.values[field.name] ?? null) === null;
+      this.wrapper(field.name)?.classList.toggle("is-missing", isMissing);
+    }
   }
 
   /** The answer in its nested shape. */
@@ -94,6 +105,7 @@ export class AnswerForm {
     const field = this.fields.find((one) => one.name === input.dataset["field"]);
     if (!field) return;
     this.values[field.name] = readInput(input);
+    this.markMissing(false);
     if (field.control === "CheckBox") this.alert(field);
     this.follow();
     for (const listener of this.listeners) listener();
@@ -149,6 +161,16 @@ export class AnswerForm {
   private wrapper(name: string): HTMLElement | null {
     return this.element.querySelector<HTMLElement>(`[data-wrapper="${CSS.escape(name)}"]`);
   }
+}
+
+/**
+ * After a click with the mouse the arrow keys scroll through slices again; a focused radio button would take them and
+ * change the answer unseen. Whoever came by the Tab key keeps the focus.
+ */
+function giveArrowsBack(event: MouseEvent): void {
+  const target = event.target;
+  const isByMouse = event.detail > 0 || event.clientX > 0;
+  if (target instanceof HTMLInputElement && target.type === "radio" && isByMouse) target.blur();
 }
 
 function valueAt(answer: Answer | null, path: readonly string[]): unknown {

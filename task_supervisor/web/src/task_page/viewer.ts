@@ -80,6 +80,7 @@ export class Viewer {
   private readonly listeners: (() => void)[] = [];
   private layout: Layout = "three";
   private maskShown = true;
+  private maskOutline = false;
   private maskOpacity = 0.4;
   private bytes = 0;
 
@@ -94,7 +95,7 @@ export class Viewer {
     const niivue = new Niivue({
       backColor: [0, 0, 0, 1],
       crosshairColor: [0.98, 0.8, 0.2, 0.8],
-      crosshairWidth: 0.25,
+      crosshairWidth: 0.15,
       crosshairWidthUnit: "percent",
       crosshairGap: 6,
       fontColor: [0.75, 0.78, 0.82, 1],
@@ -173,7 +174,7 @@ export class Viewer {
   private add(image: NVImage, source: VolumeSource): void {
     if (source.role === "mask") {
       image.setColormapLabel(this.maskColours(image));
-      image.opacity = 1;
+      image.opacity = this.maskOutline ? 0.004 : 1;
       image.colorbarVisible = false;
     } else {
       this.range = {
@@ -205,17 +206,29 @@ export class Viewer {
   }
 
   get mask(): { shown: boolean; opacity: number; outline: boolean } {
-    return { shown: this.maskShown, opacity: this.maskOpacity, outline: this.niivue.overlayOutlineWidth > 0 };
+    return { shown: this.maskShown, opacity: this.maskOpacity, outline: this.maskOutline };
   }
 
   /** Show or hide the mask, set how much of the image shines through, or draw its edge alone. */
   setMask(change: { shown?: boolean; opacity?: number; outline?: boolean }): void {
     this.maskShown = change.shown ?? this.maskShown;
     this.maskOpacity = Math.max(0, Math.min(1, change.opacity ?? this.maskOpacity));
-    if (change.outline !== undefined) this.niivue.overlayOutlineWidth = change.outline ? 1 : 0;
-    this.niivue.overlayAlphaShader = this.maskShown ? this.maskOpacity : 0;
+    if (change.outline !== undefined && change.outline !== this.maskOutline) this.drawOutline(change.outline);
+    const alpha = this.maskOutline ? 1 : this.maskOpacity;
+    this.niivue.overlayAlphaShader = this.maskShown ? alpha : 0;
     this.niivue.drawScene();
     this.changed();
+  }
+
+  /** Draw masks as their edges: border voxels opaque, the inside all but clear. */
+  private drawOutline(isOutline: boolean): void {
+    this.maskOutline = isOutline;
+    this.niivue.opts.atlasOutline = isOutline ? 1 : 0;
+    this.niivue.volumes.forEach((image, layer) => {
+      if (layer === 0) return;
+      image.opacity = isOutline ? 0.004 : 1;
+      this.niivue.refreshLayers(image, layer);
+    });
   }
 
   get greyRange(): GreyRange {
