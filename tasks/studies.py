@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from tasks.errors import StudyInvalid
 from tasks.records import Record
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 STUDY_FILE = "study.yaml"
 Label = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 Scalar = str | int | float | bool
+
+
+def _known_fact(name: str) -> str:
+    if name not in SeriesFacts.model_fields:
+        raise ValueError(f"unknown fact {name!r}; known are: {', '.join(sorted(SeriesFacts.model_fields))}")
+    return name
+
+
+FactName = Annotated[str, AfterValidator(_known_fact)]
 
 
 def _as_condition(value: Any) -> Any:
@@ -99,14 +108,7 @@ class ScanTypeRule(Record):
 
     name: Label
     title: str = ""
-    match: dict[str, Annotated[Condition, BeforeValidator(_as_condition)]] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _check_facts(self) -> ScanTypeRule:
-        unknown = sorted(set(self.match) - set(SeriesFacts.model_fields))
-        if unknown:
-            raise ValueError(f"unknown fact {unknown[0]!r}; known are: {', '.join(sorted(SeriesFacts.model_fields))}")
-        return self
+    match: dict[FactName, Annotated[Condition, BeforeValidator(_as_condition)]] = Field(min_length=1)
 
 
 class Site(Record):
@@ -301,11 +303,21 @@ def _read_study(folder: Path) -> tuple[Study | None, list[Mistake]]:
     try:
         study = Study.model_validate({**content, "folder": folder})
     except ValidationError as error:
-        return None, [
-            text.mistake(one["loc"], f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}")
-            for one in error.errors(include_url=False)
-        ]
+        return None, list(_model_mistakes(error, text))
     return study, [*_cross_references(study, text), *_workflow_mistakes(study)]
+
+
+def _model_mistakes(error: ValidationError, text: _Text) -> Iterator[Mistake]:
+    errors = error.errors(include_url=False)
+    for one in errors:
+        location = tuple(step for step in one["loc"] if step != "[key]")
+        # A list whose item is wrong is reported as too short as well; the item says it better.
+        is_echo = one["type"] == "too_short" and any(
+            other["loc"][: len(location)] == location for other in errors if other is not one
+        )
+        if not is_echo:
+            name = ".".join(map(str, location))
+            yield text.mistake(location, f"{name}: {one['msg'].removeprefix('Value error, ')}")
 
 
 def _yaml_mistake(file: str, error: yaml.YAMLError) -> Mistake:

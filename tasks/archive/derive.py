@@ -12,6 +12,8 @@ import logging
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from tasks.archive.deposit import file_name
 from tasks.archive.nifti import convert_scan, converter_version
 from tasks.archive.port import DICOM, NIFTI, SNAPSHOTS, Archive, FileEntry, ScanRef
@@ -69,7 +71,7 @@ class FetchedScan(Record):
     volume: Path
 
 
-def derive_scan(archive: Archive, scan: ScanRef, work_dir: Path, *, local: Iterable[Instance] = ()) -> DerivedScan:
+def derive_scan(archive: Archive, scan: ScanRef, work_dir: Path, *, local: SeriesRecord | None = None) -> DerivedScan:
     """Make volumes and previews of a scan unless the archive has them.
 
     Parameters
@@ -81,7 +83,7 @@ def derive_scan(archive: Archive, scan: ScanRef, work_dir: Path, *, local: Itera
     work_dir
         A folder of this scan's own.
     local
-        Instances whose files are on this machine. If they are not all of the scan, it is fetched.
+        The series as it arrived, with its files on this machine. If that is not all of the scan, it is fetched.
 
     Raises
     ------
@@ -91,12 +93,11 @@ def derive_scan(archive: Archive, scan: ScanRef, work_dir: Path, *, local: Itera
     record = read_record(archive, scan, work_dir)
     if record is not None and _covers(record.series.instances, entries):
         return DerivedScan(scan=scan, record=record)
-    here = [one for one in local if one.path is not None]
-    if _covers(here, entries):
-        paths = [one.path for one in here if one.path is not None]
+    if local is not None and all(one.path for one in local.instances) and _covers(local.instances, entries):
+        series = local
     else:
-        paths = list(archive.download(scan.uri, DICOM, work_dir / "dicom").values())
-    series = _only_series(examine_scan(paths), scan)
+        fetched = archive.download(scan.uri, DICOM, work_dir / "dicom")
+        series = _only_series(examine_scan(fetched.values()), scan)
     record, files, pictures = _convert(series, scan, work_dir)
     if files:
         archive.upload(scan.uri, NIFTI, files, content="NIFTI", file_format="NIFTI")
@@ -141,11 +142,15 @@ def fetch_scan(archive: Archive, derived: DerivedScan, work_dir: Path) -> Fetche
 
 
 def read_record(archive: Archive, scan: ScanRef, work_dir: Path) -> ScanRecord | None:
-    """Return the record of a scan, None when it has none."""
+    """Return the record of a scan, None when it has none that can be read."""
     if all(entry.name != RECORD_FILE for entry in archive.files(scan.uri, NIFTI)):
         return None
     path = archive.download(scan.uri, NIFTI, work_dir, names=[RECORD_FILE])[RECORD_FILE]
-    return ScanRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    try:
+        return ScanRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError:
+        logger.warning("record of a scan is of another kind, making it anew", extra={"scan": scan.id})
+        return None
 
 
 def _covers(instances: Iterable[Instance], entries: tuple[FileEntry, ...]) -> bool:

@@ -53,9 +53,7 @@ async def deposit(archive: Archive, report: IntakeReport, *, study_title: str) -
 async def derive(archive: Archive, deposited: Deposit, work_dir: Path) -> tuple[DerivedScan, ...]:
     """Derive every scan of a deposit, one after the other, see `tasks.archive.derive`."""
     derived = [
-        await asyncio.to_thread(
-            derive_scan, archive, one.scan, work_dir / f"scan_{one.scan.id}", local=one.series.instances
-        )
+        await asyncio.to_thread(derive_scan, archive, one.scan, work_dir / f"scan_{one.scan.id}", local=one.series)
         for one in deposited.scans
     ]
     return tuple(derived)

@@ -9,26 +9,29 @@ import hashlib
 import struct
 import warnings
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pydicom
 from pydicom.config import disable_value_validation
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from tasks.intake.pixels import expected_pixel_bytes, pixel_problem
 from tasks.series import SeriesFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pydicom.dataset import Dataset, FileDataset
 
 _CHUNK = 1 << 20
 # What pydicom raises on files that are no DICOM, or are broken. Each means the same to us: the file cannot be read.
-UNREADABLE = (
+_UNREADABLE = (
     InvalidDicomError,
+    BytesLengthException,
     AttributeError,
     EOFError,
     IndexError,
@@ -147,16 +150,35 @@ def read_header(path: Path) -> tuple[Header | None, str | None]:
     with warnings.catch_warnings(), disable_value_validation(), path.open("rb") as file:
         warnings.simplefilter("ignore")
         try:
-            ds = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_READ))
-            header = _header(ds)
-        except UNREADABLE:
+            with _telling_unreadable():
+                ds = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_READ))
+                header = _header(ds)
+        except _UnreadableError:
             return None, "it cannot be read as a DICOM file"
         if not header.sop_instance_uid or not header.series_instance_uid or not header.study_instance_uid:
             return None, "it has no study, series or instance UID"
         try:
-            return header, _problem(file, ds=ds, path=path)
-        except UNREADABLE:
+            with _telling_unreadable():
+                return header, _problem(file, ds=ds, path=path)
+        except _UnreadableError:
             return header, "its pixel data cannot be read"
+
+
+class _UnreadableError(Exception):
+    """The content of a file, not the disk, is at fault."""
+
+
+@contextmanager
+def _telling_unreadable() -> Iterator[None]:
+    """Map what pydicom raises on a broken file; an error of the disk, which has a number, goes on."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise _UnreadableError from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _UnreadableError from error
 
 
 def _problem(file: BinaryIO, *, ds: FileDataset, path: Path) -> str | None:

@@ -137,13 +137,13 @@ def test_instances_that_come_later_join_their_scan_and_changed_ones_are_refused(
         write(instance(slice_mm=2, number=1, EchoTime=5), tmp_path / "late"),
     ]
     first = deposit_session(archive, examine((tmp_path / "early").iterdir(), [own]), study_title="Heads")
-    derive_scan(archive, first.scans[0].scan, tmp_path / "w1", local=first.scans[0].series.instances)
+    derive_scan(archive, first.scans[0].scan, tmp_path / "w1", local=first.scans[0].series)
     second = deposit_session(archive, examine(late, [own]), study_title="Heads")
     assert second.session == first.session
     assert second.uploaded == 1
     (refused,) = second.rejected
     assert "other content" in refused.reason
-    derived = derive_scan(archive, second.scans[0].scan, tmp_path / "w2", local=second.scans[0].series.instances)
+    derived = derive_scan(archive, second.scans[0].scan, tmp_path / "w2", local=second.scans[0].series)
     assert derived.is_new
     assert len(derived.record.series.instances) == 4
     assert derived.record.series.facts.slice_positions == 4
@@ -162,7 +162,7 @@ def test_volumes_previews_and_their_record_are_derived_once_and_fetched(archive,
     own = study.model_copy(update={"xnat_project": f"V{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:10]}"})
     deposit = deposit_session(archive, examine(write_series(tmp_path / "in", slices=6), [own]), study_title="Heads")
     (scan,) = (one.scan for one in deposit.scans)
-    first = derive_scan(archive, scan, tmp_path / "w1", local=deposit.scans[0].series.instances)
+    first = derive_scan(archive, scan, tmp_path / "w1", local=deposit.scans[0].series)
     again = derive_scan(archive, scan, tmp_path / "w2")
     assert first.is_new
     assert not again.is_new
