@@ -289,7 +289,8 @@ class Arrivals:
         rows.note(uow, arrival, actor=actor, what=what)
         state = state_after_quiet(instance_count=arrival.instance_count, unreadable_count=arrival.unreadable_count)
         if state is ArrivalState.quarantined:
-            self.quarantine_unprocessed(uow, arrival, reason=unreadable_reason(arrival.instance_count))
+            reasons = [one.reason for one in rows.reasons(uow, [arrival.id or 0]).get(arrival.id or 0, ())]
+            self.quarantine_unprocessed(uow, arrival, reason=unreadable_reason(arrival.instance_count, reasons))
             return
         arrival.state = state.value
         self.order(uow, arrival)
@@ -335,6 +336,7 @@ class Arrivals:
                 complete_at(row.last_instance_at, quiet_period_s=self._quiet_period_s) if receiving else None
             ),
             instance_count=row.instance_count,
+            unreadable_count=row.unreadable_count,
             quarantined_count=row.quarantined_count,
             duplicate_count=row.duplicate_count,
             size_bytes=row.size_bytes,
@@ -348,6 +350,7 @@ class Arrivals:
                 state,
                 attempt=row.attempt,
                 ordered=row.flow_run_id is not None,
+                readable=row.unreadable_count < row.instance_count,
                 recovered_sender=receiving and not row.calling_ae,
                 quarantined_count=row.quarantined_count,
             ),

@@ -30,6 +30,7 @@ class ArrivalRecord(_Payload):
     settled_at: datetime | None
     complete_expected_at: datetime | None = Field(description="When it counts as complete if nothing more comes.")
     instance_count: int
+    unreadable_count: int
     quarantined_count: int
     duplicate_count: int
     size_bytes: int

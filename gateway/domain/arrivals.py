@@ -1,6 +1,6 @@
 """When an arrival is complete, which moves it may make, and what a person is told. Pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,11 +50,19 @@ def state_after_quiet(*, instance_count: int, unreadable_count: int) -> ArrivalS
     return ArrivalState.quarantined if nothing_readable else ArrivalState.complete
 
 
-def unreadable_reason(count: int) -> str:
-    """Return why an arrival without a readable object goes no further."""
-    objects = "The one object" if count == 1 else f"None of the {count} objects"
-    verb = "cannot" if count == 1 else "can"
-    return f"{objects} that came in {verb} be read as DICOM. Ask the sender to check the files and send them again."
+def unreadable_reason(count: int, reasons: Sequence[str]) -> str:
+    """Return why an arrival without a readable object goes no further.
+
+    Examples
+    --------
+    >>> unreadable_reason(1, ["Its header is broken."])
+    'Its header is broken.'
+    >>> unreadable_reason(3, ["Its header is broken."])
+    'None of its 3 objects can go on, all for one reason: Its header is broken.'
+    """
+    if len(reasons) != 1:
+        return f"None of its {count} objects can go on; each has its reason."
+    return reasons[0] if count == 1 else f"None of its {count} objects can go on, all for one reason: {reasons[0]}"
 
 
 class Settling(StrEnum):
@@ -131,7 +139,13 @@ def after_flow_run(state_type: str | None, *, failures: int) -> Reorder | GiveUp
 
 
 def next_step(
-    state: ArrivalState, *, attempt: int, ordered: bool, recovered_sender: bool = False, quarantined_count: int = 0
+    state: ArrivalState,
+    *,
+    attempt: int,
+    ordered: bool,
+    readable: bool = True,
+    recovered_sender: bool = False,
+    quarantined_count: int = 0,
 ) -> str:
     """Return the sentence that tells a person what happens next.
 
@@ -139,6 +153,8 @@ def next_step(
     ----------
     ordered
         Whether a flow run exists for the current attempt.
+    readable
+        Whether any of its objects can be read.
     recovered_sender
         Whether the sender is unknown because the object was recovered after a crash.
     """
@@ -152,6 +168,8 @@ def next_step(
         case ArrivalState.complete:
             again = f" (attempt {attempt})" if attempt > 1 else ""
             return f"Being checked, routed to its study and archived{again}."
+        case ArrivalState.quarantined if not readable:
+            return "Waits for its sender to send it again."
         case ArrivalState.quarantined:
             return "Waits for a person: read the reason, mend the cause, then try again."
         case ArrivalState.accepted:

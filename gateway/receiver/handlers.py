@@ -54,6 +54,9 @@ class AssociationHandlers:
             (evt.EVT_CONN_OPEN, tune_socket),
             (evt.EVT_PDU_RECV, acknowledge_at_once),
             (evt.EVT_REQUESTED, self.on_requested),
+            (evt.EVT_ESTABLISHED, self.on_established),
+            (evt.EVT_RELEASED, self.on_released),
+            (evt.EVT_ABORTED, self.on_aborted),
             (evt.EVT_C_ECHO, self.on_echo),
             (evt.EVT_C_STORE, self.on_store),
         ]
@@ -68,7 +71,7 @@ class AssociationHandlers:
         """Refuse an association while nothing can be stored."""
         cause = "The receiver is stopping." if self._draining.is_set() else self._why_closed()
         if cause is not None:
-            logger.warning("association refused", extra={"cause": cause, "calling_ae": _calling_ae(event)})
+            logger.warning("association refused", extra={"cause": cause, **_facts(event)})
             event.assoc.acse.send_reject(*_CONGESTION)
             event.assoc.kill()
 
@@ -78,6 +81,19 @@ class AssociationHandlers:
         except Unavailable as error:
             return error.detail
         return None
+
+    def on_established(self, event: Event) -> None:
+        """Log who opened an association and for how many presentation contexts."""
+        contexts = len(event.assoc.accepted_contexts)
+        logger.info("association opened", extra={**_facts(event), "contexts": contexts})
+
+    def on_released(self, event: Event) -> None:
+        """Log that an association ended well."""
+        logger.info("association released", extra=_facts(event))
+
+    def on_aborted(self, event: Event) -> None:
+        """Log that an association broke off; what was answered is safe."""
+        logger.warning("association aborted", extra=_facts(event))
 
     def on_echo(self, _event: Event) -> int:
         """Answer C-ECHO."""
@@ -126,6 +142,10 @@ def _sender(event: Event) -> Sender:
     requestor = event.assoc.requestor
     called = requestor.primitive.called_ae_title if requestor.primitive is not None else ""
     return Sender(calling_ae=_calling_ae(event), called_ae=(called or "").strip()[:64], peer_ip=requestor.address)
+
+
+def _facts(event: Event) -> dict[str, object]:
+    return {"calling_ae": _calling_ae(event), "peer_ip": event.assoc.requestor.address}
 
 
 def _calling_ae(event: Event) -> str:

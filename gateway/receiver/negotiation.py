@@ -5,6 +5,7 @@ The options are global to pynetdicom and pydicom, so they are set when a receive
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +31,15 @@ def relax_pynetdicom() -> None:
     A presentation context refused, or a status for a UID or AE title that bends the rules, would put the object into
     the sender's own quarantine, where nobody sees it. What is wrong with an object is said later, with a reason.
     """
+    # both write values that break a rule into the log, and such a value may be anything, a name too
+    for name in ("pynetdicom", "pydicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     _config.LOG_HANDLER_LEVEL = "none"
     _config.CODECS = ("ascii", "utf8", "latin_1")
     _config.VALIDATORS["UI"] = _accept_anything
     _config.VALIDATORS["AE"] = _accept_anything
-    # pydicom would write values that are no UIDs into the log, and they may be anything
-    pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
 
 def application_entity(settings: ReceiverSettings) -> AE:

@@ -10,6 +10,7 @@ from pydicom.uid import UID
 from gateway.contract.schemas import ArrivalRecord
 from gateway.contract.states import ArrivalState
 from service_kit.tables import utc_now
+from service_kit.web.filters import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,11 @@ class ArrivalView:
     may_retry: bool
     quiet_s: float | None
     quiet_total_s: float | None
+
+    @property
+    def quiet_period(self) -> str:
+        """The quiet period in words."""
+        return duration(self.quiet_total_s or 0.0).replace(".0 s", " s")
 
 
 def view(record: ArrivalRecord) -> ArrivalView:
@@ -88,7 +94,7 @@ def uid_names(uids: Sequence[str]) -> str:
 
 
 def _may_retry(record: ArrivalRecord) -> bool:
-    if record.study_instance_uid is None:
+    if record.unreadable_count >= record.instance_count:
         return False
     holds_back = record.state is ArrivalState.accepted and record.quarantined_count > 0
     return record.state is ArrivalState.quarantined or holds_back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -35,7 +36,10 @@ def _as_it_was():
     validators, codecs = dict(_config.VALIDATORS), _config.CODECS
     flags = _config.UNRESTRICTED_STORAGE_SERVICE, _config.LOG_HANDLER_LEVEL
     mode = pydicom_config.settings.reading_validation_mode
+    levels = {name: logging.getLogger(name).level for name in ("pynetdicom", "pydicom")}
     yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     _config.VALIDATORS.update(validators)
     _config.CODECS = codecs
     _config.UNRESTRICTED_STORAGE_SERVICE, _config.LOG_HANDLER_LEVEL = flags

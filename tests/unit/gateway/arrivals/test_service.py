@@ -59,7 +59,7 @@ def test_an_arrival_without_a_readable_object_goes_to_the_quarantine_without_a_f
     arrivals.complete_quiet(now=NOW + timedelta(minutes=1))
     record = arrivals.get(ONE)
     assert record.state is ArrivalState.quarantined
-    assert "cannot be read as DICOM" in record.reason
+    assert record.reason == "It is broken."
     assert orders(database) == []
     with pytest.raises(NothingToProcess):
         arrivals.retry(ONE, actor="anna")

@@ -1,0 +1,145 @@
+"""The pages: every state is told in words, in the right hands, and without inline code."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from gateway.contract.ids import ArrivalId
+from gateway.contract.schemas import RejectedInstance, Settlement
+from gateway.contract.states import Outcome
+from service_kit.accounts.credentials import csrf_token_of
+from service_kit.accounts.domain import Role
+from service_kit.accounts.guards import SESSION_COOKIE
+
+ONE = ArrivalId(1)
+PAGES = ("/", "/?state=quarantined", "/quarantine", "/arrivals/1", "/parts/arrivals", "/parts/quarantine")
+
+
+@pytest.fixture
+def sign_in(app, accounts):
+    def sign_in_as(role, *, study=None):
+        accounts.create_user("anna", None)
+        accounts.grant("anna", role, study=study)
+        browser = TestClient(app, cookies={SESSION_COOKIE: accounts.start_session("anna")}, follow_redirects=False)
+        browser.headers["accept"] = "text/html"
+        return browser
+
+    return sign_in_as
+
+
+@pytest.fixture
+def browser(sign_in):
+    return sign_in(Role.coordinator)
+
+
+def quarantine(arrivals, reason):
+    arrivals.complete(ONE, actor="test")
+    arrivals.settle(ONE, Settlement(outcome=Outcome.quarantined, reason=reason), actor="flows")
+
+
+def test_an_empty_gateway_says_where_to_send(browser):
+    page = browser.get("/").text
+    assert "Nothing has arrived yet" in page
+    assert "COHORTFLOW" in page
+    assert "11112" in page
+    assert "Nothing is held back" in browser.get("/quarantine").text
+
+
+def test_an_arrival_that_receives_tells_what_it_waits_for(browser, receive):
+    receive()
+    page = browser.get("/").text
+    assert "SCANNER" in page
+    assert "receiving" in page
+    assert "after 1 min 0 s without an object" in page
+
+
+def test_a_quarantined_arrival_shows_its_reason_and_the_way_on(browser, receive, arrivals):
+    receive()
+    quarantine(arrivals, "It fits no study: <b>nobody</b> takes SCANNER.")
+    for path in ("/", "/quarantine", "/arrivals/1"):
+        page = browser.get(path).text
+        assert "It fits no study: &lt;b&gt;nobody&lt;/b&gt; takes SCANNER." in page, path
+    assert "Try again" in browser.get("/quarantine").text
+
+
+def test_an_archived_arrival_links_to_its_session_and_keeps_what_it_holds_back_in_sight(browser, receive, arrivals):
+    bad, _good = receive(), receive()
+    arrivals.complete(ONE, actor="test")
+    settlement = Settlement(
+        outcome=Outcome.accepted,
+        session_label="S1_MR_20260301",
+        study="brain",
+        session_url="http://127.0.0.1:8080/sessions/3",
+        rejected=(RejectedInstance(sha256=bad.sha256, reason="It is cut off."),),
+    )
+    arrivals.settle(ONE, settlement, actor="flows")
+    assert 'href="http://127.0.0.1:8080/sessions/3"' in browser.get("/").text
+    assert "It is cut off." in browser.get("/arrivals/1").text
+    assert "1 <span" in browser.get("/quarantine").text
+
+
+def test_an_unreadable_arrival_cannot_be_tried_again(browser, receive, arrivals):
+    receive(unreadable="Its header is broken.")
+    arrivals.complete(ONE, actor="test")
+    page = browser.get("/arrivals/1").text
+    assert "Its header is broken." in page
+    assert "Try again" not in page
+
+
+def test_a_recovered_object_waits_for_its_sender_in_words(browser, receive):
+    from gateway.domain.received import Sender
+
+    receive(sender=Sender())
+    assert "Waits for its sender" in browser.get("/").text
+
+
+def test_no_page_carries_inline_code_or_style(browser, receive, arrivals):
+    receive()
+    quarantine(arrivals, "No study fits.")
+    for path in PAGES:
+        page = browser.get(path).text
+        assert not re.search(r"\sstyle=|\son[a-z]+=|<style|<script(?![^>]*src=)", page), path
+
+
+def test_buttons_change_things_only_with_the_token_of_the_page(browser, receive, arrivals, app):
+    receive()
+    assert browser.post("/arrivals/1/complete").status_code == 403
+    token = csrf_token_of(browser.cookies[SESSION_COOKIE])
+    answer = browser.post("/arrivals/1/complete", data={"csrf_token": token})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/arrivals/1")
+    assert app.state.arrivals.get(ONE).state == "complete"
+    assert app.state.arrivals.history(ONE)[0].actor == "anna"
+
+
+def test_strangers_are_led_to_the_log_in_and_annotators_stay_out(app, sign_in):
+    stranger = TestClient(app, follow_redirects=False, headers={"accept": "text/html"})
+    assert stranger.get("/quarantine").headers["location"].endswith("/login?next=/quarantine")
+    annotator = sign_in(Role.annotator)
+    assert [annotator.get(path).status_code for path in PAGES] == [403] * len(PAGES)
+
+
+def test_a_coordinator_of_one_study_does_not_see_another_ones(sign_in, receive, arrivals):
+    receive()
+    arrivals.complete(ONE, actor="test")
+    arrivals.settle(ONE, Settlement(outcome=Outcome.accepted, study="brain", session_label="S1"), actor="flows")
+    browser = sign_in(Role.coordinator, study="chest")
+    assert browser.get("/arrivals/1").status_code == 404
+    assert "S1" not in browser.get("/").text
+
+
+def test_links_stay_below_the_mount(app, accounts, receive):
+    from fastapi import FastAPI
+
+    receive()
+    accounts.create_user("anna", None)
+    accounts.grant("anna", Role.coordinator)
+    site = FastAPI()
+    site.mount("/gateway", app)
+    browser = TestClient(site, cookies={SESSION_COOKIE: accounts.start_session("anna")})
+    page = browser.get("/gateway/").text
+    assert 'href="/gateway/arrivals/1"' in page
+    assert 'sse-connect="/gateway/events"' in page
+    assert 'href="/tasks/"' in page
