@@ -87,6 +87,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.governor = governor
+    app.state.settings = settings
     install_accounts(
         app, accounts or Accounts.open(settings.accounts_database_url), secure_cookies=settings.secure_cookies
     )

@@ -17,6 +17,9 @@ class StudyGovernorSettings(ServiceSettings):
     prefect_api_url: str = Field(description="REST address of the flow server, such as http://127.0.0.1:4200/api.")
     xnat_user: str | None = Field(default=None, description="Log-in of the pages in the archive, to show its files.")
     xnat_password: SecretStr | None = Field(default=None, description="Its password.")
+    dicom_host: str = Field(default="127.0.0.1", description="Where the receiver listens, told on empty pages.")
+    dicom_port: int = Field(default=11112, description="Port of the receiver, told likewise.")
+    dicom_ae_title: str = Field(default="COHORTFLOW", description="AE title of the receiver, told likewise.")
     reconcile_every_s: float = Field(
         default=5.0, gt=0, description="Seconds between looks for flow runs that died without an answer."
     )

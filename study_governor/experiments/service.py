@@ -353,11 +353,12 @@ def _action(row: ActionRow, stored: StoredWorkflow, executions: list[ExecutionRo
         freetext=row.freetext,
         start_time=row.start_time,
         end_time=row.end_time,
-        executions=[_brief(execution, stored) for execution in executions],
+        executions=[brief_of(execution, stored) for execution in executions],
     )
 
 
-def _brief(row: ExecutionRow, stored: StoredWorkflow) -> ExecutionBrief:
+def brief_of(row: ExecutionRow, stored: StoredWorkflow) -> ExecutionBrief:
+    """Return an execution as programs see it within an action."""
     callback = stored.callback_of(row.callback_id)[1]
     assert row.id is not None
     return ExecutionBrief(
