@@ -60,6 +60,9 @@ class Answers:
             raise AnswerRefused(mistakes, draft_kept=True)
         if not self._settle(uow, task_id, token=token, username=principal.username, now=now):
             row = visible_row(uow, task_id, principal=principal)
+            meanwhile = repository.newest_answer(uow, task_id)
+            if meanwhile is not None and _is_same(meanwhile, token=token, username=principal.username, answer=whole):
+                return _settled(task_id, meanwhile.revision)  # the same call ran twice at once
             raise refused_token(repository.holding(row), username=principal.username, now=now, draft_kept=True)
         revision = 1 if before is None else before.revision + 1
         uow.session.add(
@@ -97,8 +100,9 @@ class Answers:
         """
         with self._context.database.write() as uow:
             visible_row(uow, task_id, principal=principal)
-            row = repository.keep_draft(uow, task_id, username=principal.username, answer=answer)
-            return Kept(updated_at=row.updated_at)
+            now = utc_now()
+            repository.keep_draft(uow, task_id, username=principal.username, answer=answer, now=now)
+            return Kept(updated_at=now)
 
     def draft(self, task_id: int, *, principal: Principal) -> dict[str, Any] | None:
         """Return what somebody wrote and did not submit, or None.
