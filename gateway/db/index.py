@@ -6,12 +6,15 @@ May import SQLAlchemy, the tables and the domain. A few plain statements an obje
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import case, insert, select, text, update
 
 from gateway.contract.states import ArrivalState, InstanceStatus
 from gateway.db.tables import ARRIVALS, EVENTS, INSTANCES
 from gateway.domain.received import Indexed, ReceivedInstance
 from service_kit.database import UnitOfWork
+
+#: Key of PostgreSQL's advisory lock under which receivers write.
+_INDEXING = 0x434F484F5254
 
 
 def index_instances(uow: UnitOfWork, received: Sequence[ReceivedInstance]) -> list[Indexed]:
@@ -25,6 +28,9 @@ def index_instances(uow: UnitOfWork, received: Sequence[ReceivedInstance]) -> li
     sqlalchemy.exc.IntegrityError
         If another process indexed the same object or opened the same arrival at this moment; run it again.
     """
+    connection = uow.session.connection()
+    if connection.dialect.name == "postgresql":  # one batch after another, as SQLite does anyway: no deadlock
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _INDEXING})
     return [_index(uow, instance) for instance in received]
 
 
@@ -62,7 +68,6 @@ def _index(uow: UnitOfWork, received: ReceivedInstance) -> Indexed:
 def _count_copy(uow: UnitOfWork, received: ReceivedInstance, *, instance_id: int, arrival_id: int) -> None:
     """Count a repeated object. While its arrival still receives, it also shows that the sender is at work."""
     connection = uow.session.connection()
-    connection.execute(update(INSTANCES).where(INSTANCES.c.id == instance_id).values(copies=INSTANCES.c.copies + 1))
     receiving = ARRIVALS.c.state == ArrivalState.receiving.value
     connection.execute(
         update(ARRIVALS)
@@ -77,6 +82,7 @@ def _count_copy(uow: UnitOfWork, received: ReceivedInstance, *, instance_id: int
         orphan = receiving & (ARRIVALS.c.id == arrival_id) & (ARRIVALS.c.calling_ae == "")
         if connection.scalar(select(ARRIVALS.c.id).where(receiving, _of_sender(received))) is None:
             connection.execute(update(ARRIVALS).where(orphan).values(**_sender_columns(received)))
+    connection.execute(update(INSTANCES).where(INSTANCES.c.id == instance_id).values(copies=INSTANCES.c.copies + 1))
 
 
 def _join_arrival(uow: UnitOfWork, received: ReceivedInstance) -> int:

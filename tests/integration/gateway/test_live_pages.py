@@ -1,0 +1,114 @@
+"""The arrivals page in a real browser: what comes in shows up by itself, and the keyboard is enough."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+from pydicom.uid import ExplicitVRLittleEndian
+
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from service_kit.accounts.domain import Role
+from service_kit.accounts.service import Accounts
+from service_kit.flow_orders import MemoryFlowOrders
+from service_kit.web.assets import STATIC_DIR
+from tests.conftest import missing
+from tests.integration.gateway.conftest import association, mr_object
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+PASSWORD = "correct horse battery"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def site(home, tmp_path, receiver):
+    """The gateway under a real server; yields its address."""
+    if not (STATIC_DIR / "dist" / "manifest.json").is_file():
+        missing("the front-end bundle", "./run setup")
+    accounts = Accounts.open(f"sqlite:///{tmp_path}/accounts.db")
+    accounts.create_user("anna", PASSWORD, display_name="Anna Example")
+    accounts.grant("anna", Role.coordinator)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings = GatewaySettings(
+        gateway_database_url=home.url,
+        accounts_database_url=accounts.database.url,
+        gateway_spool_dir=home.spool,
+        prefect_api_url="http://127.0.0.1:1/api",
+        site_url=address,
+        quiet_period_s=3,
+    )
+    app = create_app(settings, flow_orders=MemoryFlowOrders(), accounts=accounts)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield address
+    server.should_exit = True
+    app.state.broadcast.close()
+    thread.join(10)
+    listener.close()
+    accounts.database.dispose()
+
+
+@pytest.fixture
+def page(chromium, site):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        page = browser.new_page()
+        page.goto(f"{site}/login?next=/")
+        page.fill("[name=username]", "anna")
+        page.fill("[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h1")
+        yield page
+        browser.close()
+
+
+def test_what_comes_in_shows_up_and_moves_on_without_a_reload(page, receiver):
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.get_by_text("Nothing has arrived yet").wait_for()
+    page.evaluate("window.notReloaded = true")
+    with association(receiver.port, (MR, ExplicitVRLittleEndian), calling="SCANNER") as assoc:
+        assert assoc.send_c_store(mr_object()).Status == 0x0000
+    page.get_by_text("SCANNER").wait_for(timeout=15_000)
+    page.get_by_role("progressbar", name="Quiet period").wait_for(timeout=15_000)
+    page.get_by_text("Being checked, routed to its study and archived.").wait_for(timeout=30_000)
+    assert page.evaluate("window.notReloaded")
+    assert faults == []
+
+
+def test_the_keyboard_alone_opens_an_arrival_and_keeps_its_place_while_the_page_lives(page, receiver):
+    with association(receiver.port, (MR, ExplicitVRLittleEndian), calling="SCANNER") as assoc:
+        assoc.send_c_store(mr_object())
+    page.locator("#arrival-1").wait_for(timeout=15_000)
+    page.locator("#filter-all").focus()
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "arrival-1":
+            break
+    page.wait_for_timeout(2500)
+    assert page.evaluate("document.activeElement.id") == "arrival-1"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Arrival 1").wait_for(timeout=15_000)

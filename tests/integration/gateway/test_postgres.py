@@ -1,0 +1,93 @@
+"""The gateway on a real PostgreSQL: two receivers at once, and the service's decisions."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, text
+
+from gateway.arrivals.service import Arrivals
+from gateway.contract.ids import ArrivalId
+from gateway.contract.naming import spool_path
+from gateway.contract.schemas import Settlement
+from gateway.contract.states import ArrivalState, Outcome
+from gateway.db.tables import ARRIVALS, METADATA
+from gateway.domain.received import Indexed, ReceivedInstance, Sender
+from gateway.receiver.index_writer import IndexWriter
+from service_kit import migrations
+from service_kit.database import Database
+from service_kit.tables import utc_now
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def database(postgres_url):
+    name = f"gateway_{uuid4().hex[:8]}"
+    server = Database(postgres_url)
+    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"create database {name}"))
+    server.dispose()
+    base, _, query = postgres_url.partition("?")
+    url = base.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+    migrations.upgrade(url, package="gateway")
+    database = Database(url)
+    yield database
+    database.dispose()
+
+
+def received(number, *, study="1.2.3"):
+    digest = f"{number:064x}"
+    return ReceivedInstance(
+        sop_instance_uid=f"1.2.{number}",
+        sha256=digest,
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.4",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        study_instance_uid=study,
+        series_instance_uid=f"{study}.1",
+        path=spool_path(f"1.2.{number}", sha256=digest, study_instance_uid=study),
+        size_bytes=100,
+        received_at=utc_now(),
+        sender=Sender("SCANNER", "COHORTFLOW", "10.0.0.7"),
+    )
+
+
+def test_the_tables_are_the_declared_ones(database):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [one for one in compare_metadata(context, METADATA) if "gateway_version" not in str(one)]
+    assert differences == []
+
+
+def test_two_receivers_share_arrivals_without_a_double(database):
+    writers = [IndexWriter(database), IndexWriter(database)]
+    objects = [received(number, study=f"1.2.{number % 3}") for number in range(60)]
+    with ThreadPoolExecutor(12) as pool:
+        outcomes = list(pool.map(lambda job: writers[job[0] % 2].add(job[1]), enumerate(objects + objects)))
+    for writer in writers:
+        writer.close()
+    assert sorted(one.value for one in outcomes) == ["duplicate"] * 60 + ["new"] * 60
+    assert set(outcomes) == {Indexed.new, Indexed.duplicate}
+    with database.read() as uow:
+        arrivals = list(uow.session.connection().execute(select(ARRIVALS)))
+    assert sorted((one.instance_count, one.duplicate_count) for one in arrivals) == [(20, 20)] * 3
+
+
+def test_an_arrival_goes_its_whole_way(database):
+    writer = IndexWriter(database)
+    writer.add(received(1))
+    writer.close()
+    arrivals = Arrivals(database, quiet_period_s=0.001)
+    assert arrivals.complete_quiet() == 1
+    arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.quarantined, reason="No study fits."), actor="flows")
+    assert [entry.arrival.reason for entry in arrivals.quarantine().items] == ["No study fits."]
+    assert arrivals.retry(ArrivalId(1), actor="anna").attempt == 2
+    record = arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.accepted, study="brain"), actor="flows")
+    assert record.state is ArrivalState.accepted
+    assert [(one.count, one.size_bytes) for one in arrivals.series(ArrivalId(1))] == [(1, 100)]
+    assert arrivals.counts()[0][ArrivalState.accepted] == 1
