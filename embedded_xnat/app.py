@@ -9,12 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from embedded_xnat import tree
 from embedded_xnat.contract.errors import BadName
 from embedded_xnat.imports import endpoints as import_endpoints
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
-from embedded_xnat.objects import tree
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import endpoints as site_endpoints
 from embedded_xnat.storage.archive import Archive

@@ -1,4 +1,4 @@
-"""Reads the header of a DICOM file into fields of the data model. May import pydicom.
+"""Reads the header of a DICOM file into fields of the data model. May import pydicom, when it is needed.
 
 Which element fills which field follows what a real XNAT stores (contracts/xnat.md, section 6): the field of view is the
 matrix in pixels, multi-valued texts are joined with two backslashes, numbers are numbers, the field strength a text.
@@ -6,16 +6,15 @@ matrix in pixels, multi-valued texts are joined with two backslashes, numbers ar
 
 import logging
 import math
+from collections.abc import MutableSequence
 from pathlib import Path
-from typing import Any
-
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.multival import MultiValue
+from typing import TYPE_CHECKING, Any
 
 from embedded_xnat.imports.records import Instance
 from embedded_xnat.storage.files import Stored
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ KEYWORDS = sorted(
 
 def read_instance(name: str, stored: Stored) -> Instance | None:
     """Return what a file's header says; None when it is no DICOM file with its UIDs."""
-    ds = _read(stored.temporary)
+    ds = read_header(stored.temporary)
     if ds is None:
         return None
     study_uid, series_uid = _text(ds, "StudyInstanceUID"), _text(ds, "SeriesInstanceUID")
@@ -123,7 +122,11 @@ def read_instance(name: str, stored: Stored) -> Instance | None:
     )
 
 
-def _read(path: Path) -> Dataset | None:
+def read_header(path: Path) -> "Dataset | None":
+    """Return the elements of a file's header that are used here; None when it is no DICOM file."""
+    import pydicom  # noqa: PLC0415 - half a second that the start of the server should not pay
+    from pydicom.errors import InvalidDicomError  # noqa: PLC0415
+
     try:
         return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(KEYWORDS))
     except (InvalidDicomError, OSError, ValueError, KeyError, AttributeError, EOFError, NotImplementedError):
@@ -131,7 +134,7 @@ def _read(path: Path) -> Dataset | None:
         return None
 
 
-def scan_data(ds: Dataset) -> dict[str, Any]:
+def scan_data(ds: "Dataset") -> dict[str, Any]:
     """Return the fields of a scan that a header gives."""
     modality = _text(ds, "Modality") or "OT"
     texts = dict(_OF_SCAN)
@@ -154,7 +157,7 @@ def scan_data(ds: Dataset) -> dict[str, Any]:
     return data
 
 
-def session_data(ds: Dataset) -> dict[str, Any]:
+def session_data(ds: "Dataset") -> dict[str, Any]:
     """Return the fields of a session that a header gives."""
     data: dict[str, Any] = {path: value for path, keyword in _OF_SESSION.items() if (value := _verbatim(ds, keyword))}
     if (day := _date(_text(ds, "StudyDate"))) is not None:
@@ -166,7 +169,7 @@ def session_data(ds: Dataset) -> dict[str, Any]:
     return data
 
 
-def _geometry(ds: Dataset) -> dict[str, Any]:
+def _geometry(ds: "Dataset") -> dict[str, Any]:
     data: dict[str, Any] = {}
     spacing = [number for part in _parts(ds, "PixelSpacing") if (number := _number(part)) is not None]
     if len(spacing) == 2:
@@ -201,23 +204,23 @@ def orientation(cosines: list[float]) -> str:
     return ("Sag", "Cor", "Tra")[normal.index(max(normal))]
 
 
-def _parts(ds: Dataset, keyword: str) -> list[str]:
+def _parts(ds: "Dataset", keyword: str) -> list[str]:
     try:
         value = ds.get(keyword)
     except (ValueError, TypeError, AttributeError, KeyError, NotImplementedError, OSError):
         return []  # a value that breaks its representation; the element counts as missing
     if value is None or value == "":
         return []
-    return [str(part) for part in value] if isinstance(value, MultiValue) else [str(value)]
+    return [str(part) for part in value] if isinstance(value, MutableSequence) else [str(value)]
 
 
-def _verbatim(ds: Dataset, keyword: str) -> str | None:
+def _verbatim(ds: "Dataset", keyword: str) -> str | None:
     """Return a text as it stands, with its inner blanks; parts are joined with two backslashes."""
     text = "\\\\".join(_parts(ds, keyword)).replace("\x00", "").rstrip()
     return text or None
 
 
-def _text(ds: Dataset, keyword: str) -> str | None:
+def _text(ds: "Dataset", keyword: str) -> str | None:
     parts = _parts(ds, keyword)
     return parts[0].replace("\x00", "").strip() or None if parts else None
 

@@ -327,3 +327,80 @@ def test_listings_show_only_what_may_be_read(admin, as_user, session_uri: str) -
     admin.put("/data/projects/P/accessibility/public")
     for path in ("/data/projects", "/data/subjects", "/data/experiments"):
         assert len(rows(zoe.get(path))) == 1
+
+
+def dicom(**values) -> bytes:
+    """Return a small DICOM file with made-up values."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, generate_uid()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.Modality = "1.2.3", "1.2.3.4", "MR"
+    ds.PatientName, ds.PatientID, ds.SeriesNumber = "SUBJ", "SUBJ_MR", "5"
+    ds.SeriesDescription, ds.RepetitionTime, ds.PixelSpacing = "T1  w, 3D", "2300", ["0.9", "0.8"]
+    ds.SliceThickness, ds.Rows, ds.Columns, ds.MagneticFieldStrength = "1.2", 10, 12, "3"
+    ds.ImageType, ds.StudyDate = ["ORIGINAL", "PRIMARY"], "20260203"
+    for keyword, value in values.items():
+        setattr(ds, keyword, value)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    out = io.BytesIO()
+    ds.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def zip_of(**files: bytes) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"folder/{name}", data)
+    return body.getvalue()
+
+
+def test_an_import_makes_a_session_as_the_headers_say(admin) -> None:
+    body = zip_of(a=dicom(), b=dicom(), c=dicom(SeriesNumber="2", SeriesInstanceUID="1.2.3.5"), gif=b"GIF89a")
+    answer = admin.post("/data/services/import", params={"project": "P"}, content=body)
+    assert (answer.status_code, answer.text) == (200, "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR\r\n")
+    uri = answer.text.strip()
+    assert [(row["ID"], row["type"]) for row in rows(admin.get(f"{uri}/scans"))] == [
+        ("2", "T1  w, 3D"),
+        ("5", "T1  w, 3D"),
+    ]
+    fields = admin.get(f"{uri}/scans/5").json()["items"][0]["data_fields"]
+    assert (fields["frames"], fields["parameters/tr"], fields["parameters/voxelRes/x"]) == (2, 2300.0, 0.8)
+    assert (fields["parameters/imageType"], fields["fieldStrength"]) == ("ORIGINAL\\\\PRIMARY", "3")
+    row = rows(admin.get(f"{uri}/scans/5/resources"))[0]
+    assert (row["label"], row["format"], row["content"], row["file_count"]) == ("DICOM", "DICOM", "RAW", "2")
+
+
+def test_a_session_that_is_there_is_only_changed_when_asked_for(admin) -> None:
+    one, two = dicom(), dicom()
+    send = lambda body, **params: admin.post("/data/services/import", params={"project": "P", **params}, content=body)  # noqa: E731
+    assert send(zip_of(a=one)).status_code == 200
+    again = send(zip_of(a=one))
+    assert (again.status_code, "retry with overwrite" in again.text) == (409, True)
+    assert send(zip_of(a=one, b=two), overwrite="append").status_code == 200
+    assert send(zip_of(a=one, b=two), overwrite="append").status_code == 200
+    uri = "/data/projects/P/experiments/SUBJ_MR/scans/5/resources/DICOM/files"
+    assert len(rows(admin.get(uri))) == 2
+    assert send(zip_of(a=dicom(StudyInstanceUID="9.9")), overwrite="append").status_code == 409
+
+
+def test_what_nobody_can_route_waits_in_the_prearchive_and_can_be_archived(admin, as_user) -> None:
+    answer = admin.post("/data/services/import", content=zip_of(a=dicom()))
+    uri = answer.text.strip()
+    assert uri.startswith("/data/prearchive/projects/Unassigned/")
+    assert rows(admin.get(uri))[0]["subject"] == "SUBJ"
+    assert rows(as_user("zoe").get("/data/prearchive/projects")) == []
+    archived = admin.post("/data/services/archive", params={"src": uri, "project": "P"})
+    assert rows(admin.get(f"{archived.text}/scans"))[0]["ID"] == "5"
+    assert rows(admin.get("/data/prearchive/projects")) == []
+
+
+def test_headers_are_read_again_when_asked_for(admin, session_uri: str) -> None:
+    put(admin, f"{session_uri}/scans/3/resources/DICOM/files/a.dcm", dicom(NumberOfFrames="4"))
+    assert admin.put(session_uri, params={"pullDataFromHeaders": "true"}).status_code == 200
+    fields = admin.get(f"{session_uri}/scans/3").json()["items"][0]["data_fields"]
+    assert (fields["frames"], fields["UID"], fields["type"]) == (4, "1.2.3.4", "T1 w")
+    assert admin.get(session_uri).json()["items"][0]["data_fields"]["date"] == "2026-02-03"

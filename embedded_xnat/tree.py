@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.domain.addresses import Address, ObjectKind, parse_address
+from embedded_xnat.domain.values import truth
+from embedded_xnat.imports.rescan import pull_from_headers
 from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.objects import endpoints, project_endpoints
 from embedded_xnat.objects.endpoints import Call
@@ -80,7 +82,15 @@ async def answer(request: Request, path: str) -> Response:
     call = Call(request, archive_of(request), visitor_of(request), address, Query(parameters), settings.id_prefix)
     if uploads_files:
         return await uploads.put_files(call, limit=settings.max_upload_bytes)
-    return await run_in_threadpool(_handler(request.method, address), call)
+    return await run_in_threadpool(_answer, call)
+
+
+def _answer(call: Call) -> Response:
+    response = _handler(call.request.method, call.address)(call)
+    is_put = call.request.method == "PUT" and call.address.kind is ObjectKind.EXPERIMENT
+    if is_put and truth(call.query.get("pullDataFromHeaders"), name="pullDataFromHeaders"):
+        pull_from_headers(call.archive, call.visitor, call.address)
+    return response
 
 
 def _handler(method: str, address: Address) -> Handler:
