@@ -35,6 +35,14 @@ def migrated(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def migrated_accounts(tmp_path_factory):
+    """The same for the accounts."""
+    path = tmp_path_factory.mktemp("migrated") / "accounts.db"
+    Accounts.open(f"sqlite:///{path}").database.dispose()
+    return path
+
+
 @pytest.fixture
 def database(tmp_path, migrated):
     shutil.copyfile(migrated, tmp_path / "gateway.db")
@@ -54,8 +62,9 @@ def arrivals(database):
 
 
 @pytest.fixture
-def accounts(tmp_path):
-    accounts = Accounts.open(f"sqlite:///{tmp_path}/accounts.db")
+def accounts(tmp_path, migrated_accounts):
+    shutil.copyfile(migrated_accounts, tmp_path / "accounts.db")
+    accounts = Accounts(Database(f"sqlite:///{tmp_path}/accounts.db"))
     accounts.create_user("flows", None)
     accounts.grant("flows", Role.engineer)
     yield accounts
