@@ -17,7 +17,7 @@ from study_governor.contract.schemas import (
 )
 from study_governor.contract.states import ExecutionResult, ExecutionStatus
 from study_governor.db.tables import ActionRow, CohortRow, ExecutionRow, ExperimentRow, SubjectRow
-from study_governor.experiments.service import experiment_ids, variables_of
+from study_governor.experiments.attributes import experiment_ids, variables_of
 
 if TYPE_CHECKING:
     from sqlmodel import Session

@@ -26,7 +26,8 @@ from study_governor.contract.schemas import (
     StateRecord,
 )
 from study_governor.db.tables import ActionRow, CohortRow, SubjectRow
-from study_governor.experiments.service import SessionFilter, experiment_ids, set_experiment_ids
+from study_governor.experiments.attributes import experiment_ids, set_experiment_ids
+from study_governor.experiments.service import SessionFilter
 from study_governor.reach import WRITE, reach_of
 
 router = APIRouter(tags=["experiments"])

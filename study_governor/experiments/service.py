@@ -29,22 +29,19 @@ from study_governor.contract.schemas import (
     ExperimentSummary,
     Summary,
 )
-from study_governor.contract.states import ExecutionResult, ExecutionStatus, VariableType
+from study_governor.contract.states import ExecutionResult, ExecutionStatus
 from study_governor.db.tables import (
     ActionRow,
     CohortRow,
     ExecutionRow,
     ExperimentRow,
-    ExternalExperimentLinkRow,
     StateRow,
     SubjectRow,
-    VariableRow,
-    WorkflowRow,
 )
-from study_governor.domain.values import unpack
+from study_governor.experiments.attributes import experiment_ids, set_experiment_ids, variables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlmodel import Session
@@ -380,34 +377,3 @@ def brief_of(row: ExecutionRow, stored: StoredWorkflow) -> ExecutionBrief:
 def _summary(kind: str, row_id: int | None, label: str) -> Summary:
     assert row_id is not None
     return Summary(id=row_id, label=label, uri=uri(kind, row_id))
-
-
-def variables_of(session: Session, experiment_id: int) -> dict[str, Any]:
-    """Return the variables of a session."""
-    query = select(VariableRow).where(VariableRow.experiment_id == experiment_id).order_by(col(VariableRow.label))
-    return {row.label: unpack(VariableType(row.type), row.value) for row in session.exec(query).all()}
-
-
-def experiment_ids(session: Session, experiment_id: int) -> dict[str, str]:
-    """Return what a session is called in other systems."""
-    query = select(ExternalExperimentLinkRow).where(ExternalExperimentLinkRow.experiment_id == experiment_id)
-    return {row.system_name: row.external_id for row in session.exec(query).all()}
-
-
-def set_experiment_ids(session: Session, experiment_id: int, external_ids: Mapping[str, str]) -> None:
-    """Lay external ids over those that a session has."""
-    for system, external_id in external_ids.items():
-        row = session.exec(
-            select(ExternalExperimentLinkRow).where(
-                ExternalExperimentLinkRow.experiment_id == experiment_id,
-                ExternalExperimentLinkRow.system_name == system,
-            )
-        ).first() or ExternalExperimentLinkRow(experiment_id=experiment_id, system_name=system, external_id="")
-        row.external_id = external_id
-        session.add(row)
-    session.flush()
-
-
-def newest_workflow_label(session: Session) -> str | None:
-    """Return the label of the workflow imported last."""
-    return session.exec(select(WorkflowRow.label).order_by(col(WorkflowRow.id).desc()).limit(1)).first()

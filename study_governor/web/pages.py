@@ -23,7 +23,7 @@ from study_governor.web import dashboard
 from study_governor.web.chart import chart_of
 from study_governor.web.queries import SessionQuery
 from study_governor.web.session_view import view_session
-from study_governor.web.words import attention_words, state_tone
+from study_governor.web.words import attention_words, minutes, state_tone
 
 router = APIRouter()
 pages = Pages(service="study_governor")
@@ -151,6 +151,7 @@ def show_workflow(request: Request, workflow_id: int, governor: Governor, princi
             "kinds": kinds,
             "tones": {label: state_tone(label, kind) for label, kind in kinds.items()},
             "stops": dashboard.stops_shown(stored, {}),
+            "minutes": minutes,
             "studies": [study for study in studies if study.workflow_id == workflow_id],
         }
         return pages.render(request, "workflow.html", context)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
@@ -22,13 +22,14 @@ from study_governor.engine.steps import cause_of, read_facts
 from study_governor.experiments.service import brief_of
 from study_governor.measurements.service import artifacts_of, page_measurements
 from study_governor.web.dashboard import StopShown, stops_shown
-from study_governor.web.words import TRIGGER_WORDS, execution_tone, execution_words, leaves, number, state_tone
+from study_governor.web.words import TRIGGER_WORDS, cause, execution_tone, execution_words, leaves, number, state_tone
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from study_governor.contract.schemas import ActionRecord
     from study_governor.db.workflow_rows import StoredWorkflow
+    from study_governor.domain.workflow import Callback
     from study_governor.reach import Reach
     from study_governor.services import Services
 
@@ -59,6 +60,7 @@ class ExecutionShown:
     trouble: str | None
     run_log: str | None
     is_open: bool
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class SessionView:
     files: tuple[ArtifactRecord, ...]
     measurements: tuple[MeasurementShown, ...]
     timeline: tuple[EventShown, ...]
+    why: str | None
 
     @property
     def task_id(self) -> int | None:
@@ -155,6 +158,7 @@ def view_session(governor: Services, session: Session, experiment_id: int, *, re
         files=tuple(one for one in artifacts if one.kind not in (*_PICTURES, *_REPORTS)),
         measurements=_measurements(session, experiment_id, reach=reach),
         timeline=timeline,
+        why=cause(record.why, state.freetext),
     )
 
 
@@ -246,8 +250,16 @@ def _executions(session: Session, experiment_id: int, stored: StoredWorkflow) ->
             trouble=trouble,
             run_log=row.run_log,
             is_open=not ExecutionStatus(row.status).is_resolved,
+            until=_until(row, callback),
         )
     return shown
+
+
+def _until(row: ExecutionRow, callback: Callback) -> datetime | None:
+    """Return when an execution that waits for a person is given up; None when it never is."""
+    if row.status != ExecutionStatus.WAITING or row.wait_start is None or callback.wait_timeout_min == 0:
+        return None
+    return row.wait_start + timedelta(minutes=callback.wait_timeout_min)
 
 
 def _task_id(values: dict[str, Any]) -> int | None:

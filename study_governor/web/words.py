@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service_kit.web.filters import duration, tone
+from service_kit.web.filters import ago, duration, tone
 from study_governor.contract.states import Attention, ExecutionResult, ExecutionStatus, StateKind, Trigger
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def execution_words(execution: ExecutionBrief, now: datetime) -> str:
     if status is ExecutionStatus.SKIPPED:
         return "not needed"
     if status is ExecutionStatus.CREATED:
-        return f"waits to be ordered, {_since(execution.created, now)}"
+        return f"waits to be ordered {_for(execution.created, now)}"
     if status is ExecutionStatus.QUEUED:
-        return f"waits for a worker, {_since(execution.created, now)}"
+        return f"waits for a worker {_for(execution.created, now)}"
     if status is ExecutionStatus.RUNNING:
-        return f"at work, {_since(execution.run_start or execution.created, now)}"
+        return f"at work {_for(execution.run_start or execution.created, now)}"
     if status is ExecutionStatus.WAITING:
-        return f"waits for a person, {_since(execution.wait_start or execution.created, now)}"
+        return f"asked a person {ago(execution.wait_start or execution.created, now)}"
     took = duration(max(0.0, ((execution.finished or now) - execution.created).total_seconds()))
     ended = {
         ExecutionResult.SUCCESS: "done",
@@ -73,8 +73,35 @@ def execution_tone(execution: ExecutionBrief) -> str:
     return {ExecutionResult.SUCCESS: "green", ExecutionResult.NONE: "secondary"}.get(execution.result, "red")
 
 
-def _since(moment: datetime, now: datetime) -> str:
-    return f"since {duration(max(0.0, (now - moment).total_seconds()))}"
+def _for(moment: datetime, now: datetime) -> str:
+    return f"for {duration(max(0.0, (now - moment).total_seconds()))}"
+
+
+def minutes(count: int) -> str:
+    """Return a number of minutes in the largest unit that leaves no rest.
+
+    Examples
+    --------
+    >>> minutes(15), minutes(60), minutes(1440), minutes(40320)
+    ('15 min', '1 h', '1 day', '28 days')
+    """
+    if count and count % 1440 == 0:
+        return "1 day" if count == 1440 else f"{count // 1440} days"
+    return f"{count // 60} h" if count and count % 60 == 0 else f"{count} min"
+
+
+def cause(why: str | None, freetext: str | None) -> str | None:
+    """Return why a session waits, without the sentence that stands above it anyway.
+
+    Examples
+    --------
+    >>> cause("The measurement failed: no T1w scan", "The measurement failed")
+    'No T1w scan'
+    """
+    if why is None or why == freetext:
+        return None
+    rest = why.removeprefix(f"{freetext}: ") if freetext else why
+    return rest[:1].upper() + rest[1:]
 
 
 def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
@@ -109,18 +136,14 @@ def number(value: float) -> str:
     return f"{value:.5g}"
 
 
-def size_of_text(text: str | None) -> int:
-    """Return how many lines a log has."""
-    return 0 if not text else text.count("\n") + 1
-
-
 __all__ = [
     "TRIGGER_WORDS",
     "attention_words",
+    "cause",
     "execution_tone",
     "execution_words",
     "leaves",
+    "minutes",
     "number",
-    "size_of_text",
     "state_tone",
 ]

@@ -1,0 +1,124 @@
+"""An open page in a real browser: counts change by themselves, nothing flickers, what is open stays open."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from service_kit import migrations
+from service_kit.accounts.domain import Role
+from service_kit.accounts.service import Accounts
+from service_kit.flow_orders import MemoryFlowOrders
+from service_kit.web.assets import STATIC_DIR
+from study_governor.app import create_app
+from study_governor.settings import StudyGovernorSettings
+from tests.unit.study_governor.house import WORKFLOW, House
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--disable-background-networking", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path):
+    if not (STATIC_DIR / "dist" / "manifest.json").is_file():
+        pytest.skip("the front end is not built: run node build.mjs in service_kit/web/frontend")
+    url = f"sqlite:///{tmp_path}/governor.db"
+    migrations.upgrade(url, package="study_governor")
+    accounts = Accounts.open(f"sqlite:///{tmp_path}/accounts.db")
+    accounts.create_user("anna", None, display_name="Anna")
+    accounts.grant("anna", Role.coordinator)
+    settings = StudyGovernorSettings(
+        governor_database_url=url,
+        accounts_database_url=accounts.database.url,
+        prefect_api_url="http://127.0.0.1:1/api",
+    )
+    app = create_app(settings, flow_orders=MemoryFlowOrders(), accounts=accounts)
+    app.state.governor.workflows.import_text(WORKFLOW, actor="setup")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield app, f"http://127.0.0.1:{port}", accounts.start_session("anna")
+    server.should_exit = True
+    server.force_exit = True
+    thread.join(10)
+    accounts.database.dispose()
+
+
+@pytest.fixture
+def page(site, chromium):
+    playwright = pytest.importorskip("playwright.sync_api")
+    _app, url, cookie = site
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        context = browser.new_context()
+        context.add_cookies([{"name": "cohortflow_session", "value": cookie, "url": url}])
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda m: page.complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        yield page
+        assert not page.complaints
+        browser.close()
+
+
+def house_of(site):
+    """Return the parts of the served governor under the names that the tests know."""
+    house = House.__new__(House)
+    house.governor = site[0].state.governor
+    house.database, house.engine = house.governor.database, house.governor.engine
+    return house
+
+
+def test_the_dashboard_counts_by_itself(site, page):
+    house = house_of(site)
+    session = house.new_session()
+    page.goto(site[1] + "/")
+    page.wait_for_function("document.documentElement.dataset.live === 'on'")
+    station = page.locator(".gov-station", has_text="review")
+    house.answer(house.execution(session), outcome="measured")
+    station.locator(".gov-dot", has_text="1").wait_for(timeout=10_000)
+    house.new_session(label="another")
+    page.locator(".gov-station", has_text="extracting").locator(".gov-dot", has_text="1").wait_for(timeout=10_000)
+
+
+def test_the_page_of_a_session_follows_it_and_keeps_what_is_open(site, page):
+    house = house_of(site)
+    session = house.new_session()
+    page.goto(f"{site[1]}/sessions/{session}")
+    page.wait_for_function("document.documentElement.dataset.live === 'on'")
+    page.locator("#move summary").click()
+    page.evaluate("window.node = document.querySelector('#now')")
+    house.answer(house.execution(session), outcome="measured")
+    page.locator("h1", has_text="review").wait_for(timeout=10_000)
+    assert page.evaluate("window.node === document.querySelector('#now')")
+    assert page.locator("#move").evaluate("details => details.open")
+    page.locator("#reason").fill("the mask is wrong")
+    house.answer(house.execution(session), decision="reject")
+    page.locator("h1", has_text="rejected").wait_for(timeout=10_000)
+
+
+def test_a_session_is_moved_by_keyboard(site, page):
+    house = house_of(site)
+    session, _ = house.in_review()
+    page.goto(f"{site[1]}/sessions/{session}")
+    page.locator("#move summary").focus()
+    page.keyboard.press("Enter")
+    page.locator("#destination").select_option("rejected")
+    page.locator("#reason").fill("not the right subject")
+    page.keyboard.press("Enter")
+    page.locator("h1", has_text="rejected").wait_for(timeout=10_000)
+    assert "not the right subject" in page.locator("#history").inner_text()
+    assert house.actions(session)[-1].actor == "anna"
