@@ -216,8 +216,12 @@ def save_mask(mask: NDArray[np.bool_], *, like: Path, path: Path) -> Path:
     """Write a canonical mask on the grid and in the orientation of another volume, as uint8."""
     source = nib.load(like)
     back = nib.orientations.ornt_transform([[0, 1], [1, 1], [2, 1]], nib.io_orientation(source.affine))
-    image = nib.Nifti1Image(nib.apply_orientation(mask.astype(np.uint8), back), source.affine)
-    image.header.set_xyzt_units("mm")
+    # The header goes along, so that voxel sizes are the scanner's own and not those computed from rounded directions.
+    header = source.header.copy()
+    header.extensions.clear()
+    header.set_data_dtype(np.uint8)
+    header["descrip"], header["cal_min"], header["cal_max"] = b"intracranial mask", 0, 1
+    image = nib.Nifti1Image(nib.apply_orientation(mask.astype(np.uint8), back), source.affine, header)
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(image, path)
     return path

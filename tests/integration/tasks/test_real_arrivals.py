@@ -61,14 +61,16 @@ def test_enhanced_mr_is_kept_and_not_measured(deidentified, brain_study, tmp_pat
     assert described.record.series.facts.slice_positions == 6
 
 
-@pytest.mark.parametrize(
-    "case", ["odd/ct_head_ge_tilt_variable_spacing", "dev/ct_totalsegmentator_example/example_ct_dicom"]
-)
-def test_a_ct_is_refused_by_the_study_of_heads(case, deidentified, brain_study):
-    report = examine(deidentified(case), [brain_study])
+def test_a_ct_is_refused_by_the_study_of_heads(deidentified, brain_study):
+    report = examine(deidentified("odd/ct_head_ge_tilt_variable_spacing"), [brain_study])
     assert report.series == ()
     assert report.route.study == "brain-volumetry"
     assert "its modality is CT, and study brain-volumetry takes MR" in report.arrival_reason
+
+
+def test_slices_whose_uids_were_removed_say_so(deidentified, brain_study):
+    report = examine(deidentified("dev/ct_totalsegmentator_example/example_ct_dicom"), [brain_study])
+    assert report.arrival_reason.endswith("20 instances: it has no study, series or instance UID.")
 
 
 def test_tilt_and_uneven_spacing_of_a_ct_are_measured(unpacked):
