@@ -62,6 +62,11 @@ class ExecutionShown:
     is_open: bool
     until: datetime | None = None
 
+    @property
+    def last_line(self) -> str | None:
+        """What the worker said last."""
+        return self.run_log.strip().splitlines()[-1] if self.run_log and self.run_log.strip() else None
+
 
 @dataclass(frozen=True, slots=True)
 class EventShown:
