@@ -16,10 +16,12 @@ from tests.e2e.scans import archived, cleaned
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A running `cohortflow up`."""
     house = House(tmp_path_factory.mktemp("e2e") / "home")
-    house.start()
-    yield house
-    if house.process is not None and house.process.poll() is None:
-        house.stop()
+    try:
+        house.start()
+        yield house
+    finally:
+        if house.process is not None and house.process.poll() is None:
+            house.stop()
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class House:
         self.process: subprocess.Popen[bytes] | None = None
         self.endpoints: dict[str, Any] = {}
 
-    def start(self, *, timeout_s: float = 90) -> float:
+    def start(self, *, timeout_s: float = 180) -> float:
         """Start and wait until ready; return the seconds it took."""
         began = time.monotonic()
         (self.home / "endpoints.json").unlink(missing_ok=True)
