@@ -29,11 +29,10 @@ def create_app() -> Starlette:
     pydantic.ValidationError
         If a setting of a service is wrong or missing.
     """
-    from study_governor.app import create_app as create_governor
-    from study_governor.settings import StudyGovernorSettings
-
     from gateway.app import create_app as create_gateway
     from gateway.settings import GatewaySettings
+    from study_governor.app import create_app as create_governor
+    from study_governor.settings import StudyGovernorSettings
     from task_supervisor.app import create_app as create_supervisor
     from task_supervisor.settings import TaskSupervisorSettings
 

@@ -39,6 +39,7 @@ def main() -> None:
         bind_to_launcher(int(launcher_pid))
     os.nice(arguments.nice)
 
+    sys.modules["httpx._main"] = None  # type: ignore[assignment] # its command line would import rich: 0.3 s a process
     from deployments.errors import DeploymentError
     from deployments.logs import configure_logging
     from deployments.processes import enter

@@ -57,6 +57,11 @@ class Credentials:
     api_token: str = field(default="", repr=False)
     sender_token: str = field(default="", repr=False)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the tokens were issued."""
+        return bool(self.api_token and self.sender_token)
+
     def person(self, role: str) -> PersonLogin:
         """Give the first person who has this role."""
         return next(person for person in self.people if role in person.roles)

@@ -6,6 +6,7 @@ Imports the standard library only.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import tomllib
@@ -223,6 +224,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     partial.replace(path)
+
+
+def fingerprint_of(folder: Path, *, salt: str = "") -> str:
+    """Give a digest of a folder's files and their names, and of ``salt``."""
+    digest = hashlib.sha256(salt.encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def read_pid(path: Path) -> int | None:

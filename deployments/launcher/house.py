@@ -18,12 +18,13 @@ import signal
 import sys
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deployments.errors import DeploymentError, Interrupted, StepFailed
 from deployments.launcher.credentials import generate_credentials, load_credentials, save_credentials
 from deployments.launcher.endpoints import Endpoints
-from deployments.launcher.home import read_json, write_json
+from deployments.launcher.home import fingerprint_of, program_version, read_json, write_json
 from deployments.launcher.leftovers import end_leftovers
 from deployments.launcher.plan import LaunchOptions, environment_of, processes_of
 from deployments.launcher.ports import PortWishes, choose_ports
@@ -32,8 +33,6 @@ from deployments.launcher.readiness import probes_of, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-    from pathlib import Path
-
     from deployments.launcher.credentials import Credentials
     from deployments.launcher.home import Home
     from deployments.launcher.plan import ProcessSpec
@@ -178,6 +177,8 @@ class House:
     async def _make_accounts(self) -> None:
         """Make or complete the accounts; the worker starts, or starts again, with the token made there."""
         before = self.credentials.api_token
+        if self.credentials.is_complete and self._own_file_of("accounts").is_file():
+            return
         await self._run_once("accounts", "deployments.launcher.accounts")
         self.credentials = load_credentials(self.home) or self.credentials
         self._on_progress("accounts")
@@ -190,9 +191,27 @@ class House:
 
     async def _apply_study_after(self, probes: Sequence[Probe]) -> None:
         await self._wait_ready(probes)
-        if self._study is not None:
+        if self._study is None:
+            return
+        stamp = self.home.run / "study.json"
+        now = {"applied": self._study_fingerprint(self._study)}
+        if read_json(stamp) != now:
             await self._run_once("study", "deployments.study_apply", str(self._study))
-            self._on_progress("study")
+            write_json(stamp, now)
+        self._on_progress("study")
+
+    def _study_fingerprint(self, study: Path) -> str:
+        """Say what was applied to what: the study's files, the services' addresses, the databases behind them."""
+        environment = self._environment()
+        names = sorted(name for name in environment if name.endswith("_URL"))
+        files = [self._own_file_of(service) for service in ("governor", "supervisor", "xnat")]
+        parts = [program_version(), *(f"{name}={environment[name]}" for name in names)]
+        parts += [str(path.stat().st_ino if path.is_file() else 0) for path in files]
+        return fingerprint_of(study, salt="\n".join(parts))
+
+    def _own_file_of(self, service: str) -> Path:
+        """Give the database file of a service; one that is not there where the database is elsewhere."""
+        return Path(self._environment()[f"COHORTFLOW_{service.upper()}_DATABASE_URL"].removeprefix("sqlite:///"))
 
     async def _wait_ready(self, probes: Sequence[Probe]) -> None:
         await wait_until_ready(probes, timeout_s=READY_TIMEOUT_S, logs=self.home.logs, on_ready=self._on_progress)

@@ -134,6 +134,7 @@ def environment_of(
         "PREFECT_API_URL": endpoints.prefect_api_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # without bytecode each start would compile every module anew
     }
     for service in ("accounts", "governor", "supervisor", "gateway", "xnat"):
         variable = f"COHORTFLOW_{service.upper()}_DATABASE_URL"
