@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +27,7 @@ from deployments.launcher.endpoints import Endpoints
 from deployments.launcher.home import fingerprint_of, program_version, read_json, write_json
 from deployments.launcher.leftovers import end_leftovers
 from deployments.launcher.plan import LaunchOptions, environment_of, processes_of
-from deployments.launcher.ports import PortWishes, choose_ports
+from deployments.launcher.ports import PortClaims, PortWishes, choose_ports
 from deployments.launcher.process import KeptProcess, kill_group, last_line_of
 from deployments.launcher.readiness import probes_of, wait_until_ready
 
@@ -94,11 +94,11 @@ class House:
         HomeError, PortInUse
         """
         self.home.make()
-        with self.home.locked():
+        with self.home.locked(), closing(PortClaims()) as claims:
             end_leftovers(self.home)
             self.home.endpoints.unlink(missing_ok=True)
             stamp = read_json(self.home.stamp) or {}
-            ports = choose_ports(self._wishes, remembered=stamp.get("ports", {}))
+            ports = choose_ports(self._wishes, remembered=stamp.get("ports", {}), free=claims.claim)
             write_json(self.home.stamp, {**stamp, "ports": vars(ports)})
             self.endpoints = Endpoints(ports)
             found = load_credentials(self.home)

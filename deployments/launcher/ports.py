@@ -7,9 +7,13 @@ taken. Port 0 means any free port.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from deployments.errors import PortInUse
 
@@ -118,11 +122,52 @@ def choose_ports(
             candidates = [service.default]
         if wished == 0:
             candidates = []
-        fitting = [port for port in candidates if port not in chosen.values() and free(port)]
-        if not fitting and service.is_public and wished is None and not wishes.yielding:
+        fitting = next((port for port in candidates if port not in chosen.values() and free(port)), None)
+        if fitting is None and service.is_public and wished is None and not wishes.yielding:
             raise PortInUse(service.default, purpose=service.purpose, option=service.option)
-        chosen[service.name] = fitting[0] if fitting else free_port(chosen.values())
+        chosen[service.name] = fitting or _any_port(free, taken=chosen.values())
     return Ports(**chosen)
+
+
+def _any_port(free: Callable[[int], bool], *, taken: Iterable[int]) -> int:
+    while True:
+        port = free_port(taken)
+        if free(port):
+            return port
+
+
+class PortClaims:
+    """Ports that one launcher holds against other launchers of the same user, until `close`.
+
+    Between choosing a port and listening on it lie seconds, in which a second launcher would choose the same.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or Path(tempfile.gettempdir()) / f"cohortflow-{os.getuid()}"
+        self._held: dict[int, IO[str]] = {}
+
+    def claim(self, port: int) -> bool:
+        """Hold a port that nobody listens on; say whether it could be had."""
+        if port in self._held:
+            return True
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        handle = (self._folder / f"port-{port}.lock").open("a")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.close()
+            return False
+        if not is_free(port):
+            handle.close()
+            return False
+        self._held[port] = handle
+        return True
+
+    def close(self) -> None:
+        """Let all ports go."""
+        for handle in self._held.values():
+            handle.close()
+        self._held.clear()
 
 
 def _wish(wishes: PortWishes, service: _Service) -> int | None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from deployments.errors import PortInUse
-from deployments.launcher.ports import PortWishes, choose_ports, free_port, is_free
+from deployments.launcher.ports import PortClaims, PortWishes, choose_ports, free_port, is_free
 
 
 def taken(*ports):
@@ -69,3 +69,32 @@ def test_a_port_somebody_listens_on_is_not_free():
         server.listen()
         assert not is_free(server.getsockname()[1])
     assert is_free(free_port())
+
+
+def test_two_launchers_that_start_together_never_choose_the_same_port(tmp_path):
+    one, other = PortClaims(tmp_path / "claims"), PortClaims(tmp_path / "claims")
+    wishes = PortWishes(site=0, dicom=0)
+    remembered = {"xnat": free_port(), "prefect": free_port()}
+    first = choose_ports(wishes, remembered=remembered, free=one.claim)
+    second = choose_ports(wishes, remembered=remembered, free=other.claim)
+    assert not set(vars(first).values()) & set(vars(second).values())
+    one.close()
+    other.close()
+
+
+def test_a_port_let_go_can_be_had_again(tmp_path):
+    one, other, port = PortClaims(tmp_path / "claims"), PortClaims(tmp_path / "claims"), free_port()
+    assert one.claim(port)
+    assert not other.claim(port)
+    one.close()
+    assert other.claim(port)
+    other.close()
+
+
+def test_a_port_somebody_listens_on_cannot_be_claimed(tmp_path):
+    claims = PortClaims(tmp_path / "claims")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        assert not claims.claim(server.getsockname()[1])
+    claims.close()
