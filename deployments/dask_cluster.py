@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,7 +151,9 @@ def main() -> None:
     guard = threading.Timer(EXIT_S, _end_now)
     guard.daemon = True
     guard.start()
-    cluster.close(timeout=CLOSE_S)
+    logging.disable(logging.CRITICAL)  # Dask tells at length how a worker at work had to be killed
+    with suppress(TimeoutError):
+        cluster.close(timeout=CLOSE_S)
     _end_now()
 
 

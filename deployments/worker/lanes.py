@@ -1,23 +1,29 @@
-"""Threads that run flows: each with its own event loop and its own open connection to Prefect, kept for many runs.
+"""Threads that run coroutines: each with its own event loop and its own open surroundings, kept for many jobs.
 
 A flow that blocks holds up its own lane only; polling, heart-beats and cancellation of others go on. Lanes are no main
-thread, so Prefect's engine leaves SIGTERM alone. Imports Prefect.
+thread, so Prefect's engine leaves SIGTERM alone. The surroundings are an open client of Prefect's server, which costs
+50 ms to make. Imports the standard library only.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect.context import AsyncClientContext
+Surroundings = Callable[[], AbstractAsyncContextManager[object]]
 
-logger = logging.getLogger(__name__)
+
+class LaneNotOpen(Exception):
+    """The surroundings of a lane could not be opened; the cause is chained. Worth another try."""
+
+    def __init__(self) -> None:
+        super().__init__("A lane could not open its connection to the Prefect server.")
 
 
 @dataclass
@@ -39,6 +45,11 @@ class Job:
     def _cancel_task(self) -> None:
         if self._task is not None and not self._task.done():
             self._task.cancel()
+
+    def fail(self, error: Exception, *, cause: Exception) -> None:
+        """End without having begun."""
+        error.__cause__ = cause
+        self.done.set_exception(error)
 
     async def run(self, lane: Lane) -> None:
         """Run inside the lane's loop; never raises, the outcome is in `done`."""
@@ -62,7 +73,8 @@ class Job:
 class Lane:
     """One thread with an event loop; it runs one job after the other."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: asyncio.Queue[Job | None] | None = None
         self._started = threading.Event()
@@ -97,10 +109,18 @@ class Lane:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._jobs = asyncio.Queue()
-        async with AsyncClientContext.get_or_create():
-            # Jobs are started from here so that they inherit the open connection through their context.
-            self._started.set()
+        self._started.set()
+        is_open = False
+        async with AsyncExitStack() as stack:
             while (job := await self._jobs.get()) is not None:
+                if not is_open:
+                    try:
+                        await stack.enter_async_context(self._surroundings())
+                    except Exception as error:  # noqa: BLE001 - handed to whoever waits for the job
+                        job.fail(LaneNotOpen(), cause=error)
+                        continue
+                    is_open = True
+                # Started from this task, so that the job inherits the surroundings through its context.
                 await job.run(self)
 
 
@@ -109,13 +129,14 @@ class Lanes:
 
     Parameters
     ----------
-    warm
-        So many are made at once: making one costs 50 ms.
+    surroundings
+        Opened once in each lane, before its first job.
     """
 
-    def __init__(self, *, warm: int = 1) -> None:
-        self._all = [Lane(number) for number in range(warm)]
-        self._idle = list(self._all)
+    def __init__(self, surroundings: Surroundings = nullcontext) -> None:
+        self._surroundings = surroundings
+        self._all: list[Lane] = []
+        self._idle: list[Lane] = []
 
     def __len__(self) -> int:
         return len(self._all)
@@ -126,10 +147,9 @@ class Lanes:
         Cancelling the caller leaves the job running: use `Job.cancel`.
         """
         if not self._idle:
-            self._all.append(Lane(len(self._all)))
+            self._all.append(Lane(len(self._all), surroundings=self._surroundings))
             self._idle.append(self._all[-1])
         lane = self._idle.pop()
-        job.done.add_done_callback(lambda _: None)
         lane.put(job)
         waiter = asyncio.wrap_future(job.done)
         waiter.add_done_callback(lambda _: self._idle.append(lane))

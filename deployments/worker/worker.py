@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed, Pending
 from prefect.types._datetime import now
@@ -27,7 +29,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from deployments.worker.engine import HANDED_BACK_MESSAGE, StopReason, WarmFlowRunEngine, make_engine, run_engine
 from deployments.worker.errors import UnknownEntrypoint
-from deployments.worker.lanes import Job, Lanes
+from deployments.worker.lanes import Job, LaneNotOpen, Lanes
 from deployments.worker.recovery import Identity, Remedy, Situation, abandoned
 from deployments.worker.registration import BASE_JOB_TEMPLATE, WORKER_TYPE
 
@@ -44,6 +46,10 @@ logger = logging.getLogger(__name__)
 
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 _PAGE = 200
+
+
+async def _nothing() -> None:
+    return
 
 
 class WarmWorkerResult(BaseWorkerResult):
@@ -92,13 +98,19 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self.active: dict[UUID, ActiveRun] = {}
         self._catalog = catalog
         self._entrypoints: dict[UUID, str | None] = {}
-        self._lanes = Lanes(warm=2)
+        self._lanes = Lanes(AsyncClientContext.get_or_create)
         self._is_leaving = False
 
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
         """Return the template of the pools this worker serves."""
         return BASE_JOB_TEMPLATE
+
+    async def setup(self) -> None:
+        """Connect, and open the first lane, so that the first run need not wait for it."""
+        await super().setup()
+        with suppress(LaneNotOpen):
+            await self._lanes.run(Job(_nothing))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Take what is due, unless this worker is about to leave."""
@@ -133,7 +145,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
                 await self.run(flow_run, BaseJobConfiguration())
         except UnknownEntrypoint as error:
             await self._settle(flow_run, Failed(message=str(error)))
-        except (httpx.HTTPError, ObjectNotFound) as error:
+        except (httpx.HTTPError, LaneNotOpen, ObjectNotFound) as error:
             # The server went away under the run. What it did is idempotent: it runs again when the server is back.
             logger.warning("run lost its server", extra={"flow_run": str(flow_run.id), "error": type(error).__name__})
         except Exception as error:  # the boundary to flow code: one run's bug must not end the worker
@@ -216,7 +228,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def _put_back(self, run: FlowRun, remedy: Remedy) -> None:
         """Apply the remedy, if the run still is what it was when we looked."""
-        current = await self.client.read_flow_run(run.id)
+        try:
+            current = await self.client.read_flow_run(run.id)
+        except ObjectNotFound:
+            return
         if run.state is None or current.state is None or current.state.id != run.state.id:
             return
         states: Mapping[Remedy, Any] = {

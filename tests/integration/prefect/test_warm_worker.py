@@ -2,7 +2,11 @@
 
 import time
 
+import psutil
 import pytest
+
+from tests.integration.prefect.conftest import wait_for
+from tests.integration.prefect.test_dask_cluster import cluster  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -71,6 +75,33 @@ def test_cancelling_stops_the_flow_and_lets_it_tidy_up(place, worker, diary):
     place.wait_for_state(run, "Cancelled", timeout_s=15)
     assert diary.words() == ["begin", "interrupted", "tidied"]
     assert "Crashed" not in place.state_names(run)
+
+
+def test_cancelling_a_flow_frees_the_dask_worker_it_waits_for(place, worker, diary, cluster):  # noqa: F811
+    with cluster.client() as client:
+        client.wait_for_workers(1, timeout=30)
+        run = place.order("on-dask", diary=str(diary), address=cluster.address, seconds=4)
+        wait_for(lambda: any(client.processing().values()), what="the task's start")
+        place.cancel(run)
+        place.wait_for_state(run, "Cancelled", timeout_s=15)
+        wait_for(lambda: not any(client.processing().values()), what="the task's release")
+        assert diary.words() == ["begin"]
+
+
+@pytest.mark.slow
+def test_two_hundred_runs_leave_no_memory_behind(place, worker, diary):
+    process = psutil.Process(worker.pid)
+
+    def work_off(count):
+        already = diary.words().count("begin")
+        for _ in range(count):
+            place.order("stamp", diary=str(diary))
+        diary.wait_for("begin", count=already + count, timeout_s=150)
+        return process.memory_info().rss
+
+    settled = work_off(60)
+    assert work_off(200) - settled < 25 * 2**20
+    assert process.num_threads() < 60
 
 
 def test_cancelling_before_the_start_is_cancelled(place, worker, diary):

@@ -56,7 +56,7 @@ async def until_told(diary: str) -> None:
 @flow(name="block")
 async def block(diary: str, seconds: float) -> None:
     _say(diary, "begin")
-    time.sleep(seconds)  # noqa: ASYNC251 - a flow that blocks is what the test is about
+    time.sleep(seconds)  # a flow that blocks is what the test is about
     await asyncio.sleep(0)
     _say(diary, "end")
 
