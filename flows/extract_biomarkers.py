@@ -15,6 +15,7 @@ from flows.runners import run_on_dask
 from flows.wiring import wired
 from tasks.archive.prefect_tasks import describe, fetch, store
 from tasks.errors import RejectedInput
+from tasks.extraction.artifacts import artifacts_of
 from tasks.extraction.extract import extract
 from tasks.extraction.prefect_tasks import choose
 from tasks.extraction.records import ExtractionResult, Outcome
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
     from flows.wiring import Wiring
     from tasks.archive.derive import DerivedScan, FetchedScan
     from tasks.studies import ModelUse, Study
-
-#: What the session's page shows of a result, by the end of the file's name: kind, title, media type.
-ARTIFACTS = {
-    "overlay.png": ("overlay", "Mask over the scan", "image/png"),
-    "mask.nii.gz": ("mask", "Mask", "application/gzip"),
-    "report.html": ("report_html", "Report", "text/html"),
-    "report.pdf": ("report_pdf", "Report (PDF)", "application/pdf"),
-    "measurement.json": ("measurement", "Measurements with their pedigree", "application/json"),
-}
 
 
 @flow(name="extract-biomarkers", flow_run_name="execution-{execution_id}", persist_result=False)
@@ -109,23 +101,27 @@ async def _register(
 ) -> None:
     """Tell the governor of the measurements and of the files its pages show."""
     governor, session = wiring.governor(), execution.record.experiment.id
-    for one in result.measurements:
+    for measured in result.measurements:
         await outside(
             governor.put_measurement,
             session,
-            one.key,
-            name=one.name,
-            value=one.value,
-            unit=one.unit,
-            model=one.pedigree.model,
-            version=one.pedigree.model_version,
-            pedigree=one.pedigree.summary() | {"remarks": [remark.model_dump(mode="json") for remark in one.remarks]},
+            measured.key,
+            name=measured.name,
+            value=measured.value,
+            unit=measured.unit,
+            model=measured.pedigree.model,
+            version=measured.pedigree.model_version,
+            pedigree=measured.pedigree.summary()
+            | {"remarks": [remark.model_dump(mode="json") for remark in measured.remarks]},
         )
-    volume = f"{fetched.scan.uri}/resources/NIFTI/files/{fetched.record.best}"
-    shown = [("volume", "volume", f"Scan {fetched.scan.id}", volume, "application/gzip")]
-    for name, uri in uris.items():
-        for end, (kind, title, media_type) in ARTIFACTS.items():
-            if name.endswith(end):
-                shown.append((f"{result.resource.lower()}-{name}", kind, title, uri, media_type))
-    for name, kind, title, uri, media_type in shown:
-        await outside(governor.put_artifact, session, name, kind=kind, title=title, uri=uri, media_type=media_type)
+    volume_uri = f"{fetched.scan.uri}/resources/NIFTI/files/{fetched.record.best}"
+    for one in artifacts_of(uris, resource=result.resource, volume_uri=volume_uri):
+        await outside(
+            governor.put_artifact,
+            session,
+            one.name,
+            kind=one.kind,
+            title=one.title,
+            uri=one.uri,
+            media_type=one.media_type,
+        )

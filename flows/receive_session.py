@@ -45,7 +45,7 @@ async def receive_session(arrival_id: int) -> str:
             paths, wiring.studies(), calling_ae=arrival.calling_ae, called_ae=arrival.called_ae
         )
         try:
-            settlement = await _take_in(wiring, report, folder)
+            settlement = await _take_in(wiring, report, folder=folder, arrived_at=arrival.opened_at)
         except RejectedInput as rejected:
             settlement = {"outcome": "quarantined", "reason": rejected.reason, "rejected": _rejections(report.rejected)}
         await outside(gateway.settle, arrival_id, **settlement)
@@ -53,7 +53,7 @@ async def receive_session(arrival_id: int) -> str:
         return str(settlement["outcome"])
 
 
-async def _take_in(wiring: Wiring, report: IntakeReport, folder: Path) -> dict[str, Any]:
+async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrived_at: dt.datetime) -> dict[str, Any]:
     """Archive what is fit, register the session, and return what the gateway is told."""
     route = report.route
     if route is None or not report.series:
@@ -65,7 +65,7 @@ async def _take_in(wiring: Wiring, report: IntakeReport, folder: Path) -> dict[s
     archive = wiring.archive()
     deposited = await deposit(archive, report, study_title=wiring.study(route.study).title)
     derived = await derive(archive, deposited, folder)
-    session_url = await _register(wiring, route, deposited, derived)
+    session_url = await _register(wiring, route, deposited, derived=derived, arrived_at=arrived_at)
     return {
         "outcome": "accepted",
         "study": route.study,
@@ -75,21 +75,23 @@ async def _take_in(wiring: Wiring, report: IntakeReport, folder: Path) -> dict[s
     }
 
 
-async def _register(wiring: Wiring, route: Route, deposited: Deposit, derived: tuple[DerivedScan, ...]) -> str:
+async def _register(
+    wiring: Wiring, route: Route, deposited: Deposit, *, derived: tuple[DerivedScan, ...], arrived_at: dt.datetime
+) -> str:
     """Tell the governor of the session and of its pictures; return the address of its page."""
     governor = wiring.governor()
     session = deposited.session
-    scandate = route.scandate or dt.datetime.now(dt.UTC).date()
     registered = await outside(
         governor.put_experiment,
         route.study,
         session.subject_label,
         session.label,
-        scandate=dt.datetime.combine(scandate, dt.time(), tzinfo=dt.UTC),
+        scandate=dt.datetime.combine(route.scandate or arrived_at.date(), dt.time(), tzinfo=dt.UTC),
         workflow_label=wiring.study(route.study).workflow_label(),
         external_ids={"XNAT": session.id},
         subject_external_ids={"XNAT": session.subject_id},
         site=route.site,
+        freetext=None if route.scandate else "The images carry no date; the day of their arrival stands in its place.",
     )
     by_scan = {one.scan.id: one for one in deposited.scans}
     for one in derived:

@@ -13,7 +13,7 @@ from tasks.archive.port import DICOM, Archive, FileEntry, ScanRef, SessionRef
 from tasks.intake.records import IntakeReport, Rejection, Route
 from tasks.intake.routing import short_digest
 from tasks.records import Record
-from tasks.series import Instance, SeriesRecord  # noqa: TC001
+from tasks.series import Instance, SeriesRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import Field
 
 from tasks.errors import RejectedInput
-from tasks.extraction.records import QualityRemark  # noqa: TC001
+from tasks.extraction.records import QualityRemark
 from tasks.records import Record
 
 if TYPE_CHECKING:

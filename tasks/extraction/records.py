@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003
+import datetime as dt
 import hashlib
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from tasks.records import Record
-from tasks.series import Instance, SeriesRecord  # noqa: TC001
+from tasks.series import Instance, SeriesRecord
 
 
 class Gravity(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.records import Record, counted
-from tasks.series import SeriesFacts  # noqa: TC001
+from tasks.series import SeriesFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

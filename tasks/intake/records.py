@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003
+import datetime as dt
 
 from tasks.records import Record
-from tasks.series import SeriesRecord  # noqa: TC001
+from tasks.series import SeriesRecord
 
 
 class Rejection(Record):

@@ -130,7 +130,7 @@ class House:
                 answer = client.get(path, params={**query, **({"cursor": cursor} if cursor else {})})
                 answer.raise_for_status()
                 body = answer.json()
-                yield from next((body[k] for k in ("items", "experiments", "tasks", "arrivals") if k in body), [])
+                yield from next(value for value in body.values() if isinstance(value, list))
                 cursor = body.get("next_cursor")
                 if not cursor:
                     return
