@@ -13,12 +13,13 @@ from fastapi.responses import RedirectResponse, Response
 from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.guards import require_role
 from service_kit.web.pages import Pages
+from task_supervisor.callbacks.service import Callbacks
 from task_supervisor.contract.errors import NothingToClaim
 from task_supervisor.contract.states import TaskStatus
 from task_supervisor.db.repository import TaskFilter
 from task_supervisor.leases.endpoints import leases_of
 from task_supervisor.leases.service import Leases
-from task_supervisor.tasks.endpoints import tasks_of
+from task_supervisor.tasks.endpoints import callbacks_of, tasks_of
 from task_supervisor.tasks.service import Tasks
 from task_supervisor.web.task_data import PageData, page_data
 
@@ -100,6 +101,32 @@ def claim_next(
     except NothingToClaim:
         return RedirectResponse(PAGES.own_url(request, "/?tab=open"), status_code=303)
     return RedirectResponse(PAGES.own_url(request, f"/{claim.task.id}"), status_code=303)
+
+
+@router.post("/{task_id:int}/abort")
+def abort(
+    *,
+    request: Request,
+    task_id: int,
+    tasks: TaskService,
+    principal: Annotated[Principal, Depends(require_role(Role.coordinator))],
+    reason: Annotated[str, Form(min_length=1, max_length=500)],
+) -> Response:
+    """Take a task out of the queue."""
+    tasks.abort(task_id, reason=reason, principal=principal)
+    return RedirectResponse(PAGES.own_url(request, f"/{task_id}"), status_code=303)
+
+
+@router.post("/{task_id:int}/resend")
+def resend(
+    request: Request,
+    task_id: int,
+    callbacks: Annotated[Callbacks, Depends(callbacks_of)],
+    principal: Annotated[Principal, Depends(require_role(Role.coordinator))],
+) -> Response:
+    """Send the answer of a task again after it was given up."""
+    callbacks.resend(task_id, principal=principal)
+    return RedirectResponse(PAGES.own_url(request, f"/{task_id}"), status_code=303)
 
 
 @router.get("/events")

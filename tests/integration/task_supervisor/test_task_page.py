@@ -79,6 +79,11 @@ def picture(page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(page.locator(".tp-picture").screenshot())).convert("RGB")).astype(int)
 
 
+def coloured(pixels: np.ndarray) -> float:
+    """Share of pixels in the mask's hue: clearly more blue than red."""
+    return float((pixels[:, :, 2] - pixels[:, :, 0] > 40).mean())
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_value_under_the_crosshair_is_the_files(site: Site, browser, case):
     data, matrix, more = CASES[case]
@@ -129,6 +134,12 @@ def test_an_annotator_claims_looks_and_answers_with_the_keys(site: Site, browser
     assert np.abs(shown - bare).mean() > 3, "the mask made no difference"
     grey = bare[np.abs(bare - bare.mean(axis=2, keepdims=True)).max(axis=2) < 12]
     assert grey.max() > 150
+    page.keyboard.press("e")
+    until(lambda: page.get_attribute("[data-part=outline]", "aria-pressed") == "true")
+    time.sleep(0.5)
+    filled, edged = coloured(shown), coloured(picture(page))
+    assert 0 < edged < filled / 2, "the edge is not an edge"
+    page.keyboard.press("o")
     before = page.input_value("[data-part=window]")
     page.keyboard.press("w")
     until(lambda: page.input_value("[data-part=window]") != before)

@@ -93,6 +93,26 @@ def test_a_coordinator_sees_what_happened_and_a_reader_does_not(house):
     assert "ada" not in browser(house, "bea").get(f"/{task_id}").text
 
 
+def test_a_coordinator_aborts_a_task_and_sends_a_lost_answer_again_from_the_page(house):
+    lost, open_task = house.make_task()["id"], house.make_task()["id"]
+    ada = house.as_("ada")
+    submit(ada, lost, claim(ada, lost))
+    house.governor.answers = [422]
+    house.deliver()
+    coco = browser(house, "coco")
+    page = coco.get(f"/{lost}").text
+    assert "the receiver answered 422" in page
+    csrf = re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
+    assert coco.post(f"/{lost}/resend", data={"csrf_token": csrf}).status_code == 303
+    house.deliver()
+    assert "Callback: delivered" in coco.get(f"/{lost}").text
+    answer = coco.post(f"/{open_task}/abort", data={"csrf_token": csrf, "reason": "wrong scan"})
+    assert answer.headers["location"] == f"/{open_task}"
+    assert "wrong scan" in coco.get(f"/{open_task}").text
+    assert f"/{open_task}" in coco.get("/?tab=aborted").text
+    assert browser(house, "ada").post(f"/{lost}/resend", data={}).status_code == 403
+
+
 def test_the_holder_gets_the_token_and_the_draft_back(house):
     task_id = house.make_task()["id"]
     ada = house.as_("ada")

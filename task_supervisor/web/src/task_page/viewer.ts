@@ -55,6 +55,8 @@ const THREE: Readonly<Record<Plane, Rectangle>> = {
   sagittal: [0.6, 0.5, 0.4, 0.5],
 };
 
+const NIFTI_INTENT_LABEL = 1002;
+
 const WHOLE: Rectangle = [0, 0, 1, 1];
 
 /** A mask's colours where the template names none: transparent at 0, one clear hue elsewhere. */
@@ -173,6 +175,7 @@ export class Viewer {
 
   private add(image: NVImage, source: VolumeSource): void {
     if (source.role === "mask") {
+      if (image.hdr) image.hdr.intent_code = NIFTI_INTENT_LABEL; // NiiVue draws edges of labels only
       image.setColormapLabel(this.maskColours(image));
       image.opacity = this.maskOutline ? 0.004 : 1;
       image.colorbarVisible = false;
