@@ -33,6 +33,7 @@ from deployments.launcher.readiness import probes_of, wait_until_ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+
     from deployments.launcher.credentials import Credentials
     from deployments.launcher.home import Home
     from deployments.launcher.plan import ProcessSpec

@@ -1,0 +1,109 @@
+"""The command line: quick help, one sentence for an error."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from deployments.cli import app
+
+HEAVY = (
+    "prefect",
+    "torch",
+    "monai",
+    "dask",
+    "distributed",
+    "sqlmodel",
+    "sqlalchemy",
+    "fastapi",
+    "httpx",
+    "pydicom",
+    "xnat",
+)
+HEAVY += ("rich.console", "pynetdicom", "asyncio")
+
+
+def cohortflow(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.cli", *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["demo", "--help"], ["study", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nbefore = set(sys.modules)\nfrom deployments.cli import app\n"
+        f"result = CliRunner().invoke(app, {arguments!r})\nassert result.exit_code == 0, result.output\n"
+        f"print(sorted(set({HEAVY!r}) & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "up",
+        "demo",
+        "serve",
+        "status",
+        "study check",
+        "study apply",
+        "study diff",
+        "user add",
+        "user list",
+        "user token",
+    ],
+)
+def test_every_command_explains_itself(command):
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 5
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence_and_an_exit_code():
+    done = cohortflow("up", "--home", "/proc/cohortflow")
+    assert done.returncode == 3
+    assert done.stderr.startswith("cohortflow: The home /proc/cohortflow cannot be written")
+    assert "Traceback" not in done.stderr
+
+
+def test_status_of_a_home_where_nothing_runs_is_one_sentence(tmp_path):
+    done = cohortflow("status", "--home", str(tmp_path))
+    assert done.returncode == 6
+    assert "cohortflow up" in done.stderr
+
+
+def test_users_of_a_home_that_was_never_started_are_one_sentence(tmp_path):
+    assert cohortflow("user", "list", "--home", str(tmp_path)).returncode == 6
+
+
+def test_a_study_with_mistakes_names_file_and_line(tmp_path):
+    (tmp_path / "study.yaml").write_text("name: x\ntitle: A study\nwrong: 1\n")
+    done = cohortflow("study", "check", str(tmp_path))
+    assert done.returncode == 8
+    assert "study.yaml:3:" in done.stderr
+
+
+def test_the_study_that_ships_has_no_mistakes():
+    done = cohortflow("study", "check", "studies/brain-volumetry")
+    assert done.returncode == 0, done.stderr
+    assert "no mistakes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "nothing"], "dicom-receiver"),
+        (["user", "add", "x", "--role", "boss"], "coordinator"),
+        (["demo", "--json", "/nowhere/table.json"], "/nowhere"),
+        (["demo", "--dicom", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_starts(arguments, said):
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert said in result.output

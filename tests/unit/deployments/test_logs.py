@@ -1,0 +1,17 @@
+"""One line a record."""
+
+import logging
+
+from deployments.logs import LineFormatter
+
+
+def line(record):
+    return LineFormatter("%(levelname)s %(message)s").format(logging.makeLogRecord(record))
+
+
+def test_facts_stand_behind_the_message():
+    assert line({"levelname": "INFO", "msg": "stored", "arrival": 3, "bytes": 9}) == "INFO stored arrival=3 bytes=9"
+
+
+def test_a_record_without_facts_is_its_message():
+    assert line({"levelname": "INFO", "msg": "stored"}) == "INFO stored"
