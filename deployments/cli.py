@@ -65,7 +65,12 @@ def up(
     xnat_port: XnatPortOption = None,
     prefect_port: PrefectPortOption = None,
     quiet_period: Annotated[
-        float, typer.Option(min=0.1, help="Seconds without an image after which a DICOM study counts as complete.")
+        float,
+        typer.Option(
+            min=0.1,
+            envvar="COHORTFLOW_QUIET_PERIOD_S",
+            help="Seconds without an image after which a DICOM study counts as complete.",
+        ),
     ] = 30.0,
     example: Annotated[bool, typer.Option(help="Put the study brain-volumetry in.")] = True,
 ) -> None:

@@ -16,7 +16,7 @@
     ├── NotRunning                   6
     ├── MissingSettings              7
     ├── StudyMistakes                8
-    ├── UnknownUser                  9
+    ├── Refused                      9
     └── DemoError                   10
         ├── DemoInputUnavailable
         ├── NothingToSend
@@ -154,14 +154,10 @@ class StudyMistakes(DeploymentError):
         super().__init__(f"The study in {folder} has {count}; nothing was changed:\n{lines}")
 
 
-class UnknownUser(DeploymentError):
-    """There is no user of this name."""
+class Refused(DeploymentError):
+    """A service, the archive or the accounts said no; the sentence is theirs."""
 
     exit_code = 9
-
-    def __init__(self, username: str) -> None:
-        self.username = username
-        super().__init__(f"There is no user {username!r}. 'cohortflow user list' shows who there is.")
 
 
 class DemoError(DeploymentError):

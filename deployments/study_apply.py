@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.errors import StudyMistakes
+from deployments.errors import DeploymentError, Refused, StudyMistakes
 from deployments.launcher.child import LAUNCHER_PID, bind_to_launcher
-from study_governor.client import GovernorClient
-from task_supervisor.client import SupervisorClient
+from study_governor.client import GovernorClient, GovernorError
+from task_supervisor.client import SupervisorClient, SupervisorError
 from tasks.archive.xnat import XnatArchive
+from tasks.errors import TaskError
 from tasks.studies import check_study, load_study
 
 if TYPE_CHECKING:
@@ -75,8 +76,19 @@ def apply_study(folder: Path, services: Services) -> Iterator[str]:
     Raises
     ------
     StudyMistakes
+    Refused
+        If a service does not answer, or refuses.
     """
     study = checked_study(folder)
+    try:
+        yield from _apply(study, services)
+    except (GovernorError, SupervisorError, TaskError) as error:
+        raise Refused(f"The study {study.name} could not be applied: {error}") from error
+    if copy_study(folder, services.studies_dir / study.name):
+        yield f"study folder {study.name}"
+
+
+def _apply(study: Study, services: Services) -> Iterator[str]:
     with XnatArchive(services.xnat_url, services.xnat_user, services.xnat_password) as archive:
         archive.ensure_project(study.xnat_project, title=study.title)
     yield f"archive project {study.xnat_project}"
@@ -91,8 +103,6 @@ def apply_study(folder: Path, services: Services) -> Iterator[str]:
     for path in study.template_paths:
         supervisor.put_template(path.stem, path.read_text(encoding="utf-8"))
         yield f"template {path.stem}"
-    if copy_study(folder, services.studies_dir / study.name):
-        yield f"study folder {study.name}"
 
 
 def copy_study(folder: Path, target: Path) -> bool:
@@ -132,7 +142,7 @@ def main() -> None:
     try:
         for line in apply_study(Path(sys.argv[1]), Services.of(os.environ)):
             print(line)
-    except StudyMistakes as error:
+    except DeploymentError as error:
         sys.exit(str(error))
 
 

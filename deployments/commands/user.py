@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from deployments.commands.surroundings import accounts_database_url
+from deployments.errors import Refused
 from deployments.launcher.credentials import new_password
 from service_kit.accounts import Accounts, Role
+from service_kit.errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
@@ -32,15 +35,15 @@ def add(
 
     Raises
     ------
-    ServiceError
+    Refused
         If the name is taken or not possible.
     NotRunning
     """
-    accounts = _open(home)
     password = new_password()
-    accounts.create_user(username, password, display_name=display_name)
-    for role in roles:
-        accounts.grant(username, Role(role), study=study, site=site)
+    with _accounts(home) as accounts:
+        accounts.create_user(username, password, display_name=display_name)
+        for role in roles:
+            accounts.grant(username, Role(role), study=study, site=site)
     console.print(f"User {username} made. Password, shown this once: {password}", highlight=False)
 
 
@@ -54,7 +57,9 @@ def show(home: Home, console: Console) -> None:
     table = Table(box=None)
     for column in ("user", "name", "roles", "active"):
         table.add_column(column)
-    for user in _open(home).users():
+    with _accounts(home) as accounts:
+        users = accounts.users()
+    for user in users:
         grants = sorted(
             grant.role + (f" in {grant.study}" if grant.study else "") + (f" at {grant.site}" if grant.site else "")
             for grant in user.grants
@@ -68,15 +73,23 @@ def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: 
 
     Raises
     ------
-    ServiceError
+    Refused
         If there is no such user, or its roles do not allow the scopes.
     NotRunning
     """
-    accounts = _open(home)
-    wanted = list(scopes) or sorted(accounts.principal(username).allowed_scopes())
-    issued = accounts.issue_token(username, name, wanted, expires_in_s=days * 86400 if days else None)
+    with _accounts(home) as accounts:
+        wanted = list(scopes) or sorted(accounts.principal(username).allowed_scopes())
+        issued = accounts.issue_token(username, name, wanted, expires_in_s=days * 86400 if days else None)
     console.print(issued, highlight=False, soft_wrap=True)
 
 
-def _open(home: Home) -> Accounts:
-    return Accounts.open(accounts_database_url(home))
+@contextmanager
+def _accounts(home: Home) -> Iterator[Accounts]:
+    """Open the accounts; what they refuse becomes the command's own sentence."""
+    accounts = Accounts.open(accounts_database_url(home))
+    try:
+        yield accounts
+    except ServiceError as error:
+        raise Refused(error.detail) from error
+    finally:
+        accounts.database.dispose()
