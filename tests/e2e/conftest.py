@@ -39,5 +39,4 @@ def child_t1(shared_data: Path) -> list[Dataset]:
 @pytest.fixture(scope="session")
 def chest_ct(shared_data: Path) -> list[Dataset]:
     """A few slices of a CT."""
-    folder = shared_data / "dev/ct_totalsegmentator_example/example_ct_dicom"
-    return cleaned([p.read_bytes() for p in sorted(folder.iterdir())[:5]], "BV-103")
+    return cleaned(archived(shared_data / "odd/ct_head_ge_tilt_variable_spacing/dicom.tar.xz")[:5], "BV-103")

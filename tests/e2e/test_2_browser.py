@@ -42,7 +42,7 @@ def logged_in(browser: Browser, house: House, role: str) -> Page:
     page.goto(house.endpoints["site_url"] + "/login")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/login" not in url)
     return page
 

@@ -79,9 +79,7 @@ def test_a_refusal_ends_the_order_and_the_service_hears_of_it(database: Database
         raise InvalidInput("never")
 
     order(database, "1")
-    Dispatcher(
-        database, Outbox, handlers={"flow": handler}, on_dead=lambda o, why: dead.append((o.key, why))
-    ).run_due()
+    Dispatcher(database, Outbox, handlers={"flow": handler}, on_dead=lambda o, why: dead.append((o.key, why))).run_due()
     assert dead == [("1", "never")]
     assert row(database, "1").status == "dead"
 

@@ -26,7 +26,12 @@ def test_no_name_number_or_date_of_the_person_is_left_anywhere(image, content_of
 def test_the_object_says_how_it_was_deidentified(image, content_of):
     ds = cleaned(content_of(image))
     assert ds.PatientIdentityRemoved == "YES"
-    assert {item.CodeValue for item in ds.DeidentificationMethodCodeSequence} == {"113100", "113105", "113107", "113108"}
+    assert {item.CodeValue for item in ds.DeidentificationMethodCodeSequence} == {
+        "113100",
+        "113105",
+        "113107",
+        "113108",
+    }
     assert all(item.CodingSchemeDesignator == "DCM" for item in ds.DeidentificationMethodCodeSequence)
     assert len(ds.DeidentificationMethod) <= 64
     assert ds.LongitudinalTemporalInformationModified == "MODIFIED"

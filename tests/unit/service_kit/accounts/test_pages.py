@@ -189,6 +189,6 @@ def test_when_the_accounts_are_out_of_reach_the_error_page_still_comes(accounts,
         with accounts.database.engine.connect() as connection:
             connection.exec_driver_sql("drop table role_grant")
         response = browser.get("/page")
-    assert response.status_code == 500
-    assert "fault of the program" in response.text
+    assert response.status_code == 503
+    assert "does not answer" in response.text
     assert "<h1" in response.text
