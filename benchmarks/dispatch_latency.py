@@ -36,6 +36,7 @@ REPOSITORY = HERE.parent
 POLL_S = 0.5
 START_S = 120.0
 RUN_S = 120.0
+SETTLE_S = 1.0
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -78,9 +79,11 @@ def measure(folder: Path, *, runs: int, peer_runs: int) -> dict[str, Any]:
 
 def _latency(orders: Any, deployment: str, stamp: Path) -> float:
     ordered = time.time()
-    orders.order(deployment, parameters={"stamp": str(stamp)}, idempotency_key=str(stamp))
+    run = orders.order(deployment, parameters={"stamp": str(stamp)}, idempotency_key=str(stamp))
     _wait(stamp.exists, f"a run of {deployment}", timeout_s=RUN_S)
-    time.sleep(0.3 + (ordered * 7919 % 0.5))  # the next order meets another moment of the polling
+    # A process that winds up must not slow the next order, which shall meet another moment of the polling.
+    _wait(lambda: (state := orders.state(run)) is not None and state.terminal, f"the end of {deployment}")
+    time.sleep(SETTLE_S + (ordered * 7919 % POLL_S))
     return float(stamp.read_text()) - ordered
 
 
@@ -152,7 +155,7 @@ def _wait(question: Any, what: str, *, timeout_s: float = START_S) -> None:
     while not question():
         if time.monotonic() > deadline:
             sys.exit(f"{what} did not come within {timeout_s:.0f} s")
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 @contextmanager
