@@ -103,6 +103,8 @@ async def _carry_out(demo: Demo, house: House, preparing: asyncio.Task[Prepared]
 
 
 def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:
+    for reason, count in result.left_out.items():
+        console.print(f"Not sent: {count} {'file' if count == 1 else 'files'}, {reason}", highlight=False)
     if result.biomarkers:
         console.print(biomarker_table(result.biomarkers))
     for path in result.files:

@@ -34,6 +34,7 @@ class Display:
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._headline = "Starting"
+        self._spinner = Spinner("dots")
         self._ready: list[str] = []
         self._download: tuple[int, int] | None = None
         self._rows: dict[str, Progress] = {}
@@ -92,8 +93,9 @@ class Display:
             yield self._picture()
 
     def _picture(self) -> Group:
-        elapsed = f"{time.monotonic() - self._began:.0f} s"
-        parts: list[Any] = [Spinner("dots", text=Text.assemble((self._headline, "bold"), f"   {elapsed}", ("", "")))]
+        elapsed_s = time.monotonic() - self._began
+        self._spinner.update(text=Text.assemble((self._headline, "bold"), f"   {elapsed_s:.0f} s"))
+        parts: list[Any] = [self._spinner]
         if not self._rows and self._ready:
             parts.append(Text("ready: " + ", ".join(self._ready), style="green"))
         if self._download is not None and self._download[0] < self._download[1]:
@@ -114,7 +116,7 @@ class Display:
         for stage in PATH:
             table.add_column(stage.value, justify="center")
         table.add_column("time", justify="right")
-        for key, row in self._rows.items():
+        for key, row in sorted(self._rows.items(), key=lambda item: (item[1].subject, item[0])):
             marks = [_mark(row, stage) for stage in PATH]
             if row.stage in {Stage.aside, Stage.quarantined}:
                 marks = [Text(""), *marks[1:-1], Text(row.why or row.stage.value, style="yellow")]

@@ -47,6 +47,7 @@ class DemoResult:
     sessions: tuple[Progress, ...]
     biomarkers: tuple[dict[str, Any], ...]
     files: tuple[Path, ...]
+    left_out: dict[str, int]
 
 
 class Demo:
@@ -97,7 +98,9 @@ class Demo:
         with HouseView(endpoints, credentials.api_token, cohort=PROTOCOL_ID, reader=annotator) as view:
             sessions = follow(list(self._progress.values()), view, on_change=self._note, check=self._check)
             labels = {session.label for session in sessions if session.label}
-            return DemoResult(sessions, tuple(view.measurements(labels)), tuple(_released_files(self._home)))
+            return DemoResult(
+                sessions, tuple(view.measurements(labels)), tuple(_released_files(self._home)), prepared.left_out
+            )
 
     def _fetch(self) -> Path:
         return fetch_archive(cache_folder(), on_bytes=self._note_bytes)

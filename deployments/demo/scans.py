@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,13 +95,14 @@ def _download(folder: Path, on_bytes: Callable[[int], None]) -> None:
 
 
 def _largest_file_bytes(folder: Path) -> int:
-    sizes = [0]
-    for path in folder.rglob(f"{ARCHIVE}*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:
-            continue  # pip moved it meanwhile
-    return min(max(sizes), ARCHIVE_BYTES)
+    """Give the size of what has come so far; pip makes, moves and removes files meanwhile."""
+    largest = 0
+    for place, _, names in os.walk(folder):  # unlike `Path.rglob` it does not mind a folder that goes away
+        for name in names:
+            with suppress(FileNotFoundError):
+                if name.startswith(ARCHIVE):
+                    largest = max(largest, (Path(place) / name).stat().st_size)
+    return min(largest, ARCHIVE_BYTES)
 
 
 def bundled_sessions(archive: Path) -> Iterator[tuple[str, Iterator[bytes]]]:

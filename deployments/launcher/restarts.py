@@ -26,7 +26,7 @@ class RestartPolicy:
     """
 
     first_delay_s: float = 0.1
-    longest_delay_s: float = 10.0
+    longest_delay_s: float = 5.0
     healthy_after_s: float = 10.0
     most_fast_deaths: int = 5
     fast_deaths: int = field(default=0, init=False)
