@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.contract.errors import (
@@ -24,6 +23,7 @@ from gateway.contract.schemas import (
 )
 from gateway.contract.states import ArrivalState, Outcome
 from gateway.db import arrivals as rows
+from gateway.db import doors
 from gateway.db.tables import Arrival, Outbox
 from gateway.domain.arrivals import (
     Settling,
@@ -189,15 +189,18 @@ class Arrivals:
             return self._record(arrival)
 
     def complete_quiet(self, *, now: datetime | None = None) -> int:
-        """Complete every arrival in which nothing came in for the quiet period; return how many."""
-        since = (now or utc_now()) - timedelta(seconds=self._quiet_period_s)
+        """Complete every arrival in which nothing came in for the quiet period; return how many.
+
+        The period stands still while a receiver that was killed is not back, see `gateway.db.doors`.
+        """
         with self._database.read() as uow:
-            quiet = rows.quiet_ids(uow, since=since)
+            since = doors.quiet_since(uow, now=now or utc_now(), quiet_period_s=self._quiet_period_s)
+            quiet = rows.quiet_ids(uow, since=since) if since is not None else ()
         completed = 0
         for arrival_id in quiet:
             with self._database.write() as uow:
                 arrival = rows.get(uow, arrival_id, lock=True)
-                if arrival.state == ArrivalState.receiving.value and arrival.last_instance_at <= since:
+                if since and arrival.state == ArrivalState.receiving.value and arrival.last_instance_at <= since:
                     what = f"Complete: nothing more came for {self._quiet_period_s:g} s"
                     self._end_receiving(uow, arrival, actor=GATEWAY, what=what)
                     completed += 1

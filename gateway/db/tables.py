@@ -110,6 +110,16 @@ class ArrivalEvent(Base, table=True):
     detail: str | None = Field(default=None, sa_type=Text)
 
 
+class Door(Base, table=True):
+    """A DICOM receiver that is open: since when, and when it was last heard of."""
+
+    __tablename__ = "door"
+
+    name: str = Field(primary_key=True, max_length=200)
+    opened_at: datetime = Field(sa_type=_MOMENT)
+    seen_at: datetime = Field(sa_type=_MOMENT)
+
+
 class Outbox(OutboxColumns, Base, table=True):
     """Orders for the flow server."""
 
@@ -121,4 +131,5 @@ METADATA = Base.metadata
 #: The tables for plain statements; SQLAlchemy's types do not see SQLModel's columns.
 ARRIVALS: Any = Arrival.__table__  # type: ignore[attr-defined]
 INSTANCES: Any = Instance.__table__  # type: ignore[attr-defined]
+DOORS: Any = Door.__table__  # type: ignore[attr-defined]
 EVENTS: Any = ArrivalEvent.__table__  # type: ignore[attr-defined]

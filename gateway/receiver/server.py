@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from gateway.db import doors
 from gateway.receiver.door import ObjectDoor
 from gateway.receiver.handlers import AssociationHandlers
 from gateway.receiver.index_writer import IndexWriter
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT_S = 6.0
+#: How often the receiver says that it is open.
+PULSE_S = 1.0
 #: How long the last answers may take to leave the socket once their handlers have returned.
 _LINGER_S = 0.1
 
@@ -75,6 +78,12 @@ class Receiver:
         self.port: int = server.server_address[1]
         self._sweeper = threading.Thread(target=self._sweep, args=(started_at,), name="spool-sweep", daemon=True)
         self._sweeper.start()
+        self._name = f"{settings.dicom_host}:{self.port}/{settings.dicom_ae_title}"
+        with self._database.write() as uow:
+            doors.open_door(uow, self._name, now=utc_now())
+        self._ended = threading.Event()
+        self._pulse = threading.Thread(target=self._beat, name="door-pulse", daemon=True)
+        self._pulse.start()
         logger.info("receiver listens", extra={"port": self.port, "ae_title": settings.dicom_ae_title})
 
     def stop(self) -> None:
@@ -86,10 +95,26 @@ class Receiver:
         for association in self._server.active_associations:
             association.abort()
         self._sweeper.join(timeout=1.0)
+        self._ended.set()
+        self._pulse.join(timeout=PULSE_S)
         self._writer.close()
+        try:
+            with self._database.write() as uow:
+                doors.close_door(uow, self._name)
+        except (Unavailable, DBAPIError):
+            logger.warning("receiver could not take its door off the list")
         self._database.dispose()
         self._lock.release()
         logger.info("receiver stopped")
+
+    def _beat(self) -> None:
+        """Say that the door is open, again and again; the quiet period counts only while it is."""
+        while not self._ended.wait(PULSE_S):
+            try:
+                with self._database.write() as uow:
+                    doors.keep_open(uow, self._name, now=utc_now())
+            except (Unavailable, DBAPIError):
+                logger.warning("receiver cannot reach its database")
 
     def _sweep(self, started_at: datetime) -> None:
         """Run the start-up sweep beside the traffic; a large spool must not keep senders waiting."""

@@ -10,7 +10,12 @@ from pydicom import Dataset
 
 from tests.e2e.house import House, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(900),
+    # pynetdicom leaves its socket to the garbage collector when the receiver is away, which it is here on purpose
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 CHILD_ML = 1468.6
 
