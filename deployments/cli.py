@@ -249,6 +249,8 @@ def _console() -> Console:
 
 def main() -> None:
     """Run the command line; the entry point of the program."""
+    for name in ("NO_PROXY", "no_proxy"):  # our own processes are never behind the user's proxy
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     try:
         app()
     except DeploymentError as error:

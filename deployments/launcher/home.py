@@ -126,7 +126,9 @@ class Home:
             for folder in (self.work, self.spool, self.xnat_data, self.prefect, self.private):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             stamp = read_json(self.stamp) or {}
-            write_json(self.run / "writable.json", {})
+            probe = self.run / "writable.json"
+            write_json(probe, {})
+            probe.unlink()
         except OSError as error:
             raise HomeNotWritable(self.path, _reason(error)) from error
         ours = program_version()
