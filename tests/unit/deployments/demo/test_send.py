@@ -10,7 +10,6 @@ from deployments.demo.prepare import OutgoingSession
 from deployments.errors import SendFailed
 from deployments.launcher.ports import free_port
 
-
 # pynetdicom leaves the socket of a refused connection to the garbage collector
 refused = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
