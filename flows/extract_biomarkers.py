@@ -90,7 +90,7 @@ async def _measure(
         key=f"{use.name}-execution-{execution.record.id}",
     )
     await execution.say(f"Storing {len(result.measurements)} measurement(s) of {use.name}.")
-    if result.files:
+    if result.files and execution.is_open:  # else the session has moved on, and a newer run writes its own
         uris = await store(archive, scan.scan.session_id, resource=result.resource, files=result.files)
         await _register(wiring, execution, result, uris=uris, fetched=fetched)
     return result

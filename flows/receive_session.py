@@ -11,7 +11,7 @@ from prefect import flow
 
 from flows.outside import outside
 from flows.wiring import wired
-from tasks.archive.prefect_tasks import deposit, derive
+from tasks.archive.prefect_tasks import deposit, derive, digest
 from tasks.errors import RejectedInput
 from tasks.intake.prefect_tasks import examine_arrival
 
@@ -65,7 +65,10 @@ async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrive
     archive = wiring.archive()
     deposited = await deposit(archive, report, study_title=wiring.study(route.study).title)
     derived = await derive(archive, deposited, folder)
-    session_url = await _register(wiring, route, deposited, derived=derived, arrived_at=arrived_at)
+    content_sha256 = await digest(archive, deposited.session.id)
+    session_url = await _register(
+        wiring, route, deposited, derived=derived, arrived_at=arrived_at, content_sha256=content_sha256
+    )
     return {
         "outcome": "accepted",
         "study": route.study,
@@ -76,7 +79,13 @@ async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrive
 
 
 async def _register(
-    wiring: Wiring, route: Route, deposited: Deposit, *, derived: tuple[DerivedScan, ...], arrived_at: dt.datetime
+    wiring: Wiring,
+    route: Route,
+    deposited: Deposit,
+    *,
+    derived: tuple[DerivedScan, ...],
+    arrived_at: dt.datetime,
+    content_sha256: str,
 ) -> str:
     """Tell the governor of the session and of its pictures; return the address of its page."""
     governor = wiring.governor()
@@ -91,6 +100,7 @@ async def _register(
         external_ids={"XNAT": session.id},
         subject_external_ids={"XNAT": session.subject_id},
         site=route.site,
+        content_sha256=content_sha256,
         freetext=None if route.scandate else "The images carry no date; the day of their arrival stands in its place.",
     )
     by_scan = {one.scan.id: one for one in deposited.scans}

@@ -119,8 +119,12 @@ class GovernorClient:
         subject_external_ids: Mapping[str, str] | None = None,
         site: str | None = None,
         freetext: str | None = None,
+        content_sha256: str | None = None,
     ) -> ExperimentRecord:
-        """Create a session, or add to what is known of it; a new one takes its first step at once."""
+        """Create a session, or add to what is known of it; a new one takes its first step at once.
+
+        With another ``content_sha256`` than before, a known one begins again.
+        """
         body = {
             "scandate": scandate.isoformat(),
             "workflow_label": workflow_label,
@@ -128,6 +132,7 @@ class GovernorClient:
             "subject_external_ids": dict(subject_external_ids or {}),
             "site": site,
             "freetext": freetext,
+            "content_sha256": content_sha256,
         }
         path = f"/cohorts/{_part(cohort)}/subjects/{_part(subject)}/experiments/{_part(label)}"
         return self._one(ExperimentRecord, "PUT", path, json=body)

@@ -87,6 +87,8 @@ class ExperimentPut(_Request):
     subject_external_ids: dict[str, str] = Field(default_factory=dict, max_length=20)
     site: str | None = Field(default=None, max_length=100)
     freetext: str | None = Field(default=None, max_length=4000)
+    content_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """One digest over all images of the session. Another one than before lets a known session begin again."""
 
 
 class ExperimentRecord(Summary):

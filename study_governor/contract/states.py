@@ -68,6 +68,8 @@ class Trigger(StrEnum):
     TIMEOUT = "timeout"
     SKIPPED = "skipped"
     MANUAL = "manual"
+    RESTARTED = "restarted"
+    """More or other images of the session arrived: it goes through its workflow again."""
 
 
 class ArtifactKind(StrEnum):

@@ -131,6 +131,7 @@ class ExperimentRow(Base, table=True):
     attention: str | None = Field(default=None, max_length=16)
     why: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(default_factory=utc_now, sa_type=_moment)
+    content_sha256: str | None = Field(default=None, max_length=64)
 
 
 class ActionRow(Base, table=True):

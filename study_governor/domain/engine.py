@@ -97,6 +97,11 @@ def decide_creation(workflow: Workflow, facts: Facts) -> Decision:
     return _walk(workflow, facts, root, first=(0, ()), trigger=Trigger.CREATED)
 
 
+def decide_restart(workflow: Workflow, facts: Facts) -> Decision:
+    """Let a session go through its workflow again from the root, wherever it is: what it was judged on has changed."""
+    return _walk(workflow, facts, workflow.root, first=(0, ()), trigger=Trigger.RESTARTED)
+
+
 def decide_move(workflow: Workflow, facts: Facts, *, destination: str) -> Decision:
     """Move a session by hand along a drawn transition whose condition holds.
 

@@ -18,7 +18,7 @@ from service_kit.tables import utc_now
 from study_governor.contract.errors import AnswerRefused, AnswerTooLate, MovedMeanwhile, ThingUnknown
 from study_governor.contract.states import ExecutionResult, ExecutionStatus, Trigger
 from study_governor.db.tables import ExecutionRow, ExperimentRow, LateAnswerRow
-from study_governor.domain.engine import decide_advance, decide_creation, decide_move
+from study_governor.domain.engine import decide_advance, decide_creation, decide_move, decide_restart
 from study_governor.domain.facts import ExperimentFacts, Facts, naive_utc
 from study_governor.domain.values import map_variables
 from study_governor.engine.records import ENGINE, Answer, Moved
@@ -82,6 +82,15 @@ class Engine:
         seen = ExperimentFacts(experiment.label, naive_utc(experiment.scandate), root, {})
         decision = decide_creation(stored.workflow, Facts(seen, {}, naive_utc(self._clock())))
         apply_decision(uow, experiment, stored, decision, actor=actor)
+        self._announce(uow, experiment)
+
+    def restart(self, uow: UnitOfWork, experiment: ExperimentRow, *, actor: str, freetext: str) -> None:
+        """Let a session begin again, in the transaction that notes why. What still runs for it is given up."""
+        assert experiment.id is not None
+        experiment = lock_experiment(uow.session, experiment.id)
+        stored = self._workflows.get(uow.session, experiment.workflow_id)
+        decision = decide_restart(stored.workflow, read_facts(uow.session, experiment, stored, now=self._clock()))
+        apply_decision(uow, experiment, stored, decision, actor=actor, freetext=freetext)
         self._announce(uow, experiment)
 
     def move(

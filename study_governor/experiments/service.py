@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+IMAGES_CHANGED = "More or other images of this session arrived after it began; what was found before is found anew."
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
     """Which sessions a listing shows. What is None does not matter."""
@@ -88,7 +91,7 @@ class Experiments:
     def put(self, cohort: str, subject: str, label: str, *, said: ExperimentPut, actor: str) -> tuple[int, bool]:
         """Create a session, which then takes its first step, or add to what is known of it; return whether it is new.
 
-        A known session stays in its workflow and its state.
+        A known session stays in its workflow, and in its state unless its images changed: then it begins again.
 
         Raises
         ------
@@ -116,6 +119,10 @@ class Experiments:
                 )
             row.site = said.site or row.site
             row.freetext = said.freetext or row.freetext
+            is_changed = (
+                None not in {row.content_sha256, said.content_sha256} and row.content_sha256 != said.content_sha256
+            )
+            row.content_sha256 = said.content_sha256 or row.content_sha256
             session.add(row)
             session.flush()
             assert row.id is not None
@@ -125,6 +132,8 @@ class Experiments:
             experiment_id = row.id
             if is_new:
                 self._engine.enter(uow, row, actor=actor)
+            elif is_changed:
+                self._engine.restart(uow, row, actor=actor, freetext=IMAGES_CHANGED)
             return experiment_id, is_new
 
         return self._twice(put)

@@ -18,6 +18,7 @@ TRIGGER_WORDS = {
     Trigger.TIMEOUT: "ended what took too long",
     Trigger.SKIPPED: "went on: nothing had to be done here",
     Trigger.MANUAL: "moved the session",
+    Trigger.RESTARTED: "brought other images: the session begins again",
 }
 
 

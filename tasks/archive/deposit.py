@@ -6,6 +6,7 @@ left alone; an instance that is there with other content is refused, never repla
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,19 @@ def deposit_session(archive: Archive, report: IntakeReport, *, study_title: str)
     deposit = Deposit(session=session, is_new_session=is_new, scans=tuple(scans), rejected=tuple(rejected))
     logger.info("session deposited", extra={"session": session.id, "scans": len(scans), "uploaded": deposit.uploaded})
     return deposit
+
+
+def content_digest(archive: Archive, session_id: str) -> str:
+    """Return one SHA-256 over all DICOM files of a session: it changes when images are added, and only then.
+
+    Of the lines ``scan id, name, MD5``, in order; the size stands in where an XNAT keeps no digests.
+    """
+    lines = [
+        f"{scan.id} {entry.name} {entry.md5 or entry.size_bytes}\n"
+        for scan in archive.scans(session_id)
+        for entry in archive.files(scan.uri, DICOM)
+    ]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def file_name(instance: Instance) -> str:

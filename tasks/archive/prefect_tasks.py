@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.archive.deposit import Deposit, deposit_session
+from tasks.archive.deposit import Deposit, content_digest, deposit_session
 from tasks.archive.derive import DerivedScan, FetchedScan, derive_scan, describe_session, fetch_scan
 from tasks.archive.results import store_results
 from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_worth_a_retry
@@ -57,6 +57,12 @@ async def derive(archive: Archive, deposited: Deposit, work_dir: Path) -> tuple[
         for one in deposited.scans
     ]
     return tuple(derived)
+
+
+@_task("digest session")
+async def digest(archive: Archive, session_id: str) -> str:
+    """Return one digest over the images of a session, see `tasks.archive.deposit`."""
+    return await asyncio.to_thread(content_digest, archive, session_id)
 
 
 @_task("describe session")

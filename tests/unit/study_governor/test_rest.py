@@ -284,3 +284,34 @@ def test_the_dispatcher_looks_at_once_after_a_commit(client, flows):
         new_session(client, label=f"quick{n}")
         ordered(flows, n + 1)
     assert time.monotonic() - began < 10
+
+
+def test_a_session_whose_images_changed_begins_again_and_old_answers_move_nothing(client, flows):
+    session = new_session(client, content_sha256="a" * 64)
+    (first,) = ordered(flows, 1)
+    assert new_session(client, content_sha256="a" * 64).version == session.version
+    again = new_session(client, content_sha256="b" * 64)
+    assert (again.id, again.state) == (session.id, "extracting")
+    (_, second) = ordered(flows, 2)
+    with pytest.raises(GovernorRejected) as late:
+        client.answer(first, status="finished", result="success", result_values={"outcome": "measured"})
+    assert late.value.is_conflict
+    assert client.execution(second).is_current
+    assert [(a.trigger, a.source_state) for a in client.actions(session.id)] == [
+        ("created", "arrived"),
+        ("restarted", "arrived"),
+    ]
+    assert "images" in client.actions(session.id)[-1].freetext
+
+
+def test_a_session_at_rest_begins_again_when_more_images_arrive(client, flows):
+    session = new_session(client, content_sha256="a" * 64)
+    (first,) = ordered(flows, 1)
+    client.answer(first, status="finished", result="failed")
+    assert client.experiment(session.id).state == "failed"
+    assert new_session(client, content_sha256="b" * 64).state == "extracting"
+
+
+def test_a_digest_that_comes_later_is_noted_and_moves_nothing(client, flows):
+    session = new_session(client)
+    assert new_session(client, content_sha256="a" * 64).version == session.version
