@@ -6,6 +6,7 @@ The pixels are never loaded; the file is streamed once for its digests. Imports 
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import warnings
 import zlib
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
 _CHUNK = 1 << 20
+_UID_LENGTH = 64
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+"""PS3.5 section 9, but for leading zeros in a component, which real scanners write."""
 # What pydicom raises on files that are no DICOM, or are broken. Each means the same to us: the file cannot be read.
 _UNREADABLE = (
     InvalidDicomError,
@@ -157,11 +161,23 @@ def read_header(path: Path) -> tuple[Header | None, str | None]:
             return None, "it cannot be read as a DICOM file"
         if not header.sop_instance_uid or not header.series_instance_uid or not header.study_instance_uid:
             return None, "it has no study, series or instance UID"
+        for uid, name in (
+            (header.study_instance_uid, "Study Instance UID"),
+            (header.series_instance_uid, "Series Instance UID"),
+            (header.sop_instance_uid, "SOP Instance UID"),
+        ):
+            if not _is_uid(uid):
+                return None, f"its {name} is no valid UID (digits and dots, at most {_UID_LENGTH} characters)"
         try:
             with _telling_unreadable():
                 return header, _problem(file, ds=ds, path=path)
         except _UnreadableError:
             return header, "its pixel data cannot be read"
+
+
+def _is_uid(text: str) -> bool:
+    """Say whether a text may name a file: UIDs become names in the archive."""
+    return len(text) <= _UID_LENGTH and _UID.fullmatch(text) is not None
 
 
 class _UnreadableError(Exception):

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from pydicom import Dataset
+from pydicom.config import disable_value_validation
 
 from tasks.intake import examine
 from tests.unit.tasks.dicom_files import instance, write, write_series
@@ -171,6 +172,25 @@ def test_a_subject_that_is_no_label_becomes_one_and_stays_distinct(tmp_path, stu
     assert all(
         set(label) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") for label in labels
     )
+
+
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
+@pytest.mark.parametrize("value", ["../../1.2", "1..2", "..", "1.2.DOE", "1.2.", "1" * 65])
+def test_an_instance_with_an_invalid_uid_is_refused_without_repeating_it(tmp_path, study, keyword, value):
+    with disable_value_validation():
+        path = write(instance(**{keyword: value}), tmp_path, "a.dcm")
+    report = examine([path], [study])
+    assert report.series == ()
+    (one,) = report.rejected
+    assert one.sop_instance_uid is None
+    assert "is no valid UID (digits and dots, at most 64 characters)" in one.reason
+    assert value not in one.reason
+
+
+def test_leading_zeros_in_a_uid_are_taken_as_scanners_write_them(tmp_path, study):
+    with disable_value_validation():
+        path = write(instance(SOPInstanceUID="1.2.0003.04"), tmp_path, "a.dcm")
+    assert examine([path], [study]).instance_count == 1
 
 
 def test_an_empty_arrival_says_so(study):
