@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from tasks.archive.port import FileEntry, ScanRef, SessionRef
+from tasks.archive.port import FileEntry, ScanRef, SessionRef, require_file_names
 from tasks.errors import ArchiveRefused
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class MemoryArchive:
     ) -> None:
         """Put files under their names into a resource, replacing those that are there."""
         del content, file_format
+        require_file_names(files)
         held = self._files.setdefault((holder, resource), {})
         for name, path in files.items():
             held[name] = path.read_bytes()
@@ -129,6 +130,7 @@ class MemoryArchive:
         self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None
     ) -> dict[str, Path]:
         """Fetch files of a resource, all by default, into a folder."""
+        require_file_names(names or ())
         held = self._files.get((holder, resource), {})
         folder.mkdir(parents=True, exist_ok=True)
         fetched = {}

@@ -7,12 +7,13 @@ that pages and programs may use them as they are.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
 
 from tasks.records import Record
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tasks.series import SeriesRecord
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 DICOM = "DICOM"
 NIFTI = "NIFTI"
 SNAPSHOTS = "SNAPSHOTS"
+
+
+def path_part(text: str) -> str:
+    """Write a label, an id or a name as one part of an address, whatever it holds.
+
+    >>> path_part("a/b c")
+    'a%2Fb%20c'
+    """
+    return quote(text, safe="")
 
 
 class SessionRef(Record):
@@ -35,7 +45,7 @@ class SessionRef(Record):
     @property
     def uri(self) -> str:
         """Address of the session below the archive's root."""
-        return f"/data/experiments/{self.id}"
+        return f"/data/experiments/{path_part(self.id)}"
 
 
 class ScanRef(Record):
@@ -49,7 +59,7 @@ class ScanRef(Record):
     @property
     def uri(self) -> str:
         """Address of the scan below the archive's root."""
-        return f"/data/experiments/{self.session_id}/scans/{self.id}"
+        return f"/data/experiments/{path_part(self.session_id)}/scans/{path_part(self.id)}"
 
 
 class FileEntry(Record):
@@ -61,11 +71,31 @@ class FileEntry(Record):
     uri: str
 
 
+def is_file_name(name: str) -> bool:
+    """Say whether a name stays in its folder.
+
+    >>> is_file_name("1.2.3.dcm"), is_file_name("../1.2.3.dcm"), is_file_name("..")
+    (True, False, False)
+    """
+    return name not in {"", ".", ".."} and not {"/", "\\", "\0"} & set(name)
+
+
+def require_file_names(names: Iterable[str]) -> None:
+    """Stop before anything is sent or written under a name that would leave its folder.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not all(is_file_name(name) for name in names):
+        raise ValueError("a file name with a slash or a backslash, or one that means a folder")
+
+
 class Archive(Protocol):
     """Port to an XNAT-like archive.
 
     Every method raises `ArchiveUnavailable` when the archive does not answer and `ArchiveRefused` when it says no.
-    `holder` is the address of a session or of a scan.
+    `holder` is the address of a session or of a scan. A file name that would leave its folder is a ValueError.
     """
 
     def ensure_project(self, project: str, *, title: str) -> None:

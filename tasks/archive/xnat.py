@@ -16,9 +16,8 @@ import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
-from tasks.archive.port import FileEntry, ScanRef, SessionRef
+from tasks.archive.port import FileEntry, ScanRef, SessionRef, is_file_name, path_part, require_file_names
 from tasks.errors import ArchiveRefused, ArchiveUnavailable, UploadIncomplete
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class XnatArchive:
 
     def ensure_project(self, project: str, *, title: str) -> None:
         """Create a project unless it is there."""
-        address = f"/data/projects/{quote(project)}"
+        address = f"/data/projects/{path_part(project)}"
         with self._asking(f"create project {project}") as xnat:
             if xnat.get(address, query={"format": "json"}, accepted_status=[200, 403, 404]).status_code == 200:
                 return
@@ -95,7 +94,7 @@ class XnatArchive:
         """Create a subject unless it is there; return its accession id."""
         fields = {"xsiType": "xnat:subjectData", "req_format": "qs", "xnat:subjectData/label": label}
         with self._asking(f"create subject {label} in {project}") as xnat:
-            answer = xnat.put(f"/data/projects/{quote(project)}/subjects/{quote(label)}", query=fields)
+            answer = xnat.put(f"/data/projects/{path_part(project)}/subjects/{path_part(label)}", query=fields)
             return _last_part(answer.text)
 
     def find_session(self, project: str, *, study_instance_uid: str) -> SessionRef | None:
@@ -106,7 +105,7 @@ class XnatArchive:
             "UID": study_instance_uid,
         }
         with self._asking(f"find a session in {project}") as xnat:
-            rows = _rows(xnat.get_json(f"/data/projects/{quote(project)}/experiments", query=query))
+            rows = _rows(xnat.get_json(f"/data/projects/{path_part(project)}/experiments", query=query))
         for row in rows:
             if row.get("uid", study_instance_uid) == study_instance_uid:
                 session = self.session(row["id"])
@@ -117,14 +116,14 @@ class XnatArchive:
     def find_label(self, project: str, label: str) -> SessionRef | None:
         """Return the session that holds a label in a project."""
         with self._asking(f"look for session {label} in {project}") as xnat:
-            address = f"/data/projects/{quote(project)}/experiments/{quote(label)}"
+            address = f"/data/projects/{path_part(project)}/experiments/{path_part(label)}"
             answer = xnat.get(address, query={"format": "json"}, accepted_status=[200, 404])
             return None if answer.status_code == 404 else self._session_of(answer.json())
 
     def session(self, session_id: str) -> SessionRef:
         """Return a session by its accession id."""
         with self._asking(f"read session {session_id}") as xnat:
-            return self._session_of(xnat.get_json(f"/data/experiments/{quote(session_id)}"))
+            return self._session_of(xnat.get_json(f"/data/experiments/{path_part(session_id)}"))
 
     def create_session(
         self,
@@ -150,7 +149,8 @@ class XnatArchive:
             }
             if scandate is not None:
                 fields[f"{kind}/date"] = scandate.isoformat()
-            address = f"/data/projects/{quote(project)}/subjects/{quote(subject_label)}/experiments/{quote(label)}"
+            subject = f"/data/projects/{path_part(project)}/subjects/{path_part(subject_label)}"
+            address = f"{subject}/experiments/{path_part(label)}"
             with self._asking(operation) as xnat:
                 xnat.put(address, query=fields)
             held = self.find_label(project, label)
@@ -163,7 +163,7 @@ class XnatArchive:
     def scans(self, session_id: str) -> tuple[ScanRef, ...]:
         """List the scans of a session, in order of their ids."""
         with self._asking(f"list scans of {session_id}") as xnat:
-            address = f"/data/experiments/{quote(session_id)}/scans"
+            address = f"/data/experiments/{path_part(session_id)}/scans"
             rows = _rows(xnat.get_json(address, query={"columns": "ID,URI,type,xsiType,UID"}))
         return tuple(
             ScanRef(
@@ -197,14 +197,14 @@ class XnatArchive:
         query = {"xsiType": kind, "req_format": "qs"}
         query |= {f"{kind}/{name}": str(value) for name, value in fields.items() if value not in (None, "")}
         with self._asking(f"create scan {scan_id} of {session_id}") as xnat:
-            xnat.put(f"/data/experiments/{quote(session_id)}/scans/{quote(scan_id)}", query=query)
+            xnat.put(f"/data/experiments/{path_part(session_id)}/scans/{path_part(scan_id)}", query=query)
         return ScanRef(
             session_id=session_id, id=scan_id, type=scan_type, series_instance_uid=series.series_instance_uid
         )
 
     def files(self, holder: str, resource: str) -> tuple[FileEntry, ...]:
         """List the files of a resource in order of their names; none when there is no such resource."""
-        address = f"{holder}/resources/{quote(resource)}/files"
+        address = f"{holder}/resources/{path_part(resource)}/files"
         with self._asking(f"list {resource} of {holder}") as xnat:
             answer = xnat.get(address, query={"format": "json"}, accepted_status=[200, 404])
             rows = [] if answer.status_code == 404 else _rows(answer.json())
@@ -213,7 +213,7 @@ class XnatArchive:
                 name=row["name"],
                 size_bytes=int(row.get("size") or 0),
                 md5=row.get("digest", ""),
-                uri=f"{address}/{quote(row['name'])}",
+                uri=f"{address}/{path_part(row['name'])}",
             )
             for row in rows
         )
@@ -223,14 +223,15 @@ class XnatArchive:
         self, holder: str, resource: str, files: Mapping[str, Path], *, content: str = "", file_format: str = ""
     ) -> None:
         """Put files under their names into a resource, in batches as tar files that the server unpacks."""
-        address = f"{holder}/resources/{quote(resource)}"
+        require_file_names(files)
+        address = f"{holder}/resources/{path_part(resource)}"
         with self._asking(f"create {resource} of {holder}") as xnat:
             query = {"content": content, "format": file_format}
             xnat.put(address, query={k: v for k, v in query.items() if v}, accepted_status=[200, 201, 409])
             query |= {"overwrite": "true"}
             if len(files) <= _FEW_FILES:
                 for name, path in files.items():
-                    self._put_file(xnat, f"{address}/files/{quote(name)}", path=path, query=query)
+                    self._put_file(xnat, f"{address}/files/{path_part(name)}", path=path, query=query)
             else:
                 for batch in _batches(files):
                     self._put_tar(xnat, f"{address}/files/upload.tar", files=batch, query=query | {"extract": "true"})
@@ -240,10 +241,11 @@ class XnatArchive:
         self, holder: str, resource: str, folder: Path, *, names: Sequence[str] | None = None
     ) -> dict[str, Path]:
         """Fetch files of a resource, all by default, into a folder; each is compared with the archive's digest."""
+        require_file_names(names or ())
         entries = {entry.name: entry for entry in self.files(holder, resource)}
         wanted = list(entries) if names is None else list(names)
         for name in wanted:
-            if name not in entries or Path(name).name != name:
+            if name not in entries or not is_file_name(name):
                 raise ArchiveRefused(f"fetch {name} of {holder}", status=404)
         folder.mkdir(parents=True, exist_ok=True)
         operation = f"fetch {resource} of {holder}"
@@ -252,7 +254,9 @@ class XnatArchive:
                 for name in wanted:
                     xnat.download(entries[name].uri, folder / name, verbose=False, timeout=self._timeout_s)
             else:
-                self._fetch_zip(xnat, f"{holder}/resources/{quote(resource)}/files", folder=folder, wanted=set(wanted))
+                self._fetch_zip(
+                    xnat, f"{holder}/resources/{path_part(resource)}/files", folder=folder, wanted=set(wanted)
+                )
         fetched = {name: folder / name for name in wanted}
         for name, path in fetched.items():
             if not path.is_file() or (entries[name].md5 and _md5(path) != entries[name].md5):
@@ -304,7 +308,7 @@ class XnatArchive:
         fields = {key.lower(): value for key, value in item["data_fields"].items()}
         project, subject_id = str(fields["project"]), str(fields.get("subject_id", ""))
         with self._asking(f"read subject of session {fields['id']}") as xnat:
-            subject = xnat.get_json(f"/data/projects/{quote(project)}/subjects/{quote(subject_id)}")
+            subject = xnat.get_json(f"/data/projects/{path_part(project)}/subjects/{path_part(subject_id)}")
         return SessionRef(
             id=str(fields["id"]),
             label=str(fields["label"]),

@@ -117,6 +117,19 @@ def test_a_file_that_is_not_there_is_refused(archive, project, tmp_path):
         archive.download(session.uri, "NOTES", tmp_path / "x", names=["a.txt"])
 
 
+@pytest.mark.parametrize("name", ["../a.txt", "a/b.txt", "a\\b.txt", ".", "..", ""])
+def test_a_file_name_that_leaves_its_folder_is_refused_before_anything_is_sent(archive, project, tmp_path, name):
+    session = new_session(archive, project)
+    path = tmp_path / "a"
+    path.write_bytes(b"x")
+    with pytest.raises(ValueError, match="file name"):
+        archive.upload(session.uri, "NOTES", {"good.txt": path, name: path})
+    with pytest.raises(ValueError, match="file name"):
+        archive.download(session.uri, "NOTES", tmp_path / "x", names=[name])
+    assert archive.files(session.uri, "NOTES") == ()
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_deposit_is_done_once_however_often_it_runs(archive, study, tmp_path):  # noqa: F811
     own = study.model_copy(update={"xnat_project": f"D{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:10]}"})
     report = examine(write_series(tmp_path / "in", slices=5), [own])
