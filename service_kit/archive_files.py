@@ -8,13 +8,14 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import httpx
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from service_kit.archive_uris import is_file_uri
 from service_kit.errors import InvalidInput, NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -179,16 +180,14 @@ class ArchiveFiles:
 
 
 def _checked(uri: str) -> str:
-    """Return the URI when it is a path below ``/data/`` and nothing else.
+    """Return the URI when it is a file of a session or scan, and nothing else.
 
     Examples
     --------
-    >>> _checked("/data/experiments/XNAT_E1/files/a.png")
-    '/data/experiments/XNAT_E1/files/a.png'
+    >>> _checked("/data/experiments/XNAT_E1/resources/1/files/a.png")
+    '/data/experiments/XNAT_E1/resources/1/files/a.png'
     """
-    plain = unquote(unquote(uri))
-    has_oddities = any(part in plain for part in ("\\", "?", "#", "\r", "\n", "\0", "//"))
-    if not uri.startswith("/data/") or has_oddities or ".." in plain.split("/") or "." in plain.split("/"):
+    if not is_file_uri(uri):
         raise UriRefused
     return uri
 

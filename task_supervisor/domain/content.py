@@ -1,4 +1,4 @@
-"""What a task shows: volumes, pictures, measurements. Imports pydantic and the contract only.
+"""What a task shows: volumes, pictures, measurements. Imports pydantic, the contract and the archive's addresses only.
 
 Any content is stored as it came; the keys read here are the ones pages know. Nothing else reaches a page, so that a
 reader stays as blind as whoever wrote the content meant.
@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from service_kit.archive_uris import is_file_uri
 from task_supervisor.contract.errors import ContentRefused
 
 
 def _archive_path(uri: str) -> str:
-    if not uri.startswith("/data/") or ".." in uri.split("/") or "\\" in uri or "?" in uri or "#" in uri:
-        raise ValueError("must be a path of the archive, beginning with /data/")
+    if not is_file_uri(uri):
+        raise ValueError("must be the path of a file in the archive, beginning with /data/experiments/")
     return uri
 
 
@@ -89,7 +90,7 @@ def shown_content(content: Any) -> TaskContent:
 
     Examples
     --------
-    >>> shown_content({"volumes": [{"role": "mask", "uri": "/data/experiments/E/files/m.nii.gz"}]}).volumes[0].role
+    >>> shown_content({"volumes": [{"role": "mask", "uri": "/data/experiments/E/resources/R/files/m.nii.gz"}]}).volumes[0].role
     'mask'
     """
     content = content_object(content)

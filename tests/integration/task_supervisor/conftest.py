@@ -49,7 +49,8 @@ class Site:
         """Make a task that shows files of the archive: pairs of role and file name."""
         content = {
             "volumes": [
-                {"name": role, "role": role, "uri": f"/data/experiments/E1/resources/R/files/{file}"} for role, file in volumes
+                {"name": role, "role": role, "uri": f"/data/experiments/E1/resources/R/files/{file}"}
+                for role, file in volumes
             ],
             "measurements": [{"name": "brain_volume", "value": 1432.6, "unit": "mL"}],
         }

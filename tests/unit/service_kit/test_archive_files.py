@@ -147,6 +147,14 @@ def test_a_browser_that_has_it_is_told_so(browser):
         "/data//x",
         "/data/a\r\nHost: evil",
         "/data/..\\x",
+        "/data/JSESSION",
+        "/data/services/tokens/issue",
+        "/data/experiments/E1",
+        "/data/experiments/E1/resources/1/files/",
+        "/data/experiments/E1/resources/1/files/../../../JSESSION",
+        "/data/experiments/E1/resources/1/files/%2e%2e/b.png",
+        "/data/experiments/E1/resources/1/files/a.png\n",
+        "/data/services/x/resources/1/files/a.png",
         "",
     ],
 )
@@ -157,10 +165,10 @@ def test_nothing_but_a_file_of_the_archive_is_asked_for(files, uri):
 
 def test_a_missing_file_and_a_sick_archive_are_told_apart(files, browser):
     with pytest.raises(ArchiveFileMissing):
-        files.stream("/data/experiments/E1/files/b.png")
+        files.stream("/data/experiments/E1/scans/5/resources/1/files/b.png")
     with pytest.raises(ArchiveUnavailable, match="answered 500"):
-        files.stream("/data/broken")
-    assert browser.get("/picture", params={"uri": "/data/none"}).status_code == 404
+        files.stream("/data/experiments/E1/resources/1/files/broken")
+    assert browser.get("/picture", params={"uri": "/data/experiments/E1/resources/1/files/none"}).status_code == 404
 
 
 def test_a_wrong_password_and_a_silent_archive_are_one_sentence(archive):

@@ -16,6 +16,7 @@ from task_supervisor.settings import TaskSupervisorSettings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = (REPOSITORY / "studies/brain-volumetry/templates/brain_mask_review.yaml").read_text()
+FILES = "/data/experiments/E1/resources/R/files"
 GOVERNOR = "http://governor.test"
 PEOPLE = {"ada": Role.annotator, "bea": Role.annotator, "coco": Role.coordinator, "flows": Role.admin}
 SCOPES = {
@@ -74,7 +75,7 @@ class House:
         body = {
             "project": "brain",
             "template": "brain_mask_review",
-            "content": {"volumes": [{"name": "T1w", "role": "image", "uri": "/data/experiments/E1/files/t1.nii.gz"}]},
+            "content": {"volumes": [{"name": "T1w", "role": "image", "uri": f"{FILES}/t1.nii.gz"}]},
             "callback_url": f"{GOVERNOR}/api/v2/callback_executions/7",
             "callback_content": '{"status": "finished", "result": "success", "secret_key": "s3cret"}',
             "tracking_id": "SUBJECT_01_MR",

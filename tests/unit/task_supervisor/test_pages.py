@@ -72,7 +72,9 @@ def test_claiming_the_next_task_leads_to_its_page(house):
 
 def test_the_page_of_a_task_shows_what_template_and_content_name_and_nothing_else(house):
     content = {
-        "volumes": [{"name": "T1w", "role": "image", "uri": "/data/experiments/XNAT_E1/files/SUBJECT_01.nii.gz"}],
+        "volumes": [
+            {"name": "T1w", "role": "image", "uri": "/data/experiments/XNAT_E1/resources/R/files/SUBJECT_01.nii.gz"}
+        ],
         "measurements": [{"name": "brain_volume", "value": 1432.618, "unit": "mL"}],
         "hidden": "SECRET_GROUP",
     }

@@ -31,6 +31,7 @@ def test_the_same_key_again_is_the_same_task(house):
         ({"callback_url": "http://elsewhere.test/x"}, 400, "allow-list"),
         ({"callback_content": "no json"}, 400, "no JSON object"),
         ({"content": {"volumes": [{"uri": "http://evil.test/x"}]}}, 400, "beginning with /data/"),
+        ({"content": {"pictures": [{"uri": "/data/JSESSION"}]}}, 400, "beginning with /data/"),
         ({"template": "nothing"}, 404, "no template 'nothing'"),
         ({"project": ""}, 400, "project"),
     ],

@@ -73,7 +73,7 @@ def test_callback_content_that_is_no_object_is_refused(content):
 
 
 def test_content_may_be_text_or_an_object_and_shows_the_same():
-    text = '{"volumes": [{"role": "mask", "uri": "/data/experiments/E/m.nii.gz"}], "secret": "x"}'
+    text = '{"volumes": [{"role": "mask", "uri": "/data/experiments/E/resources/R/files/m.nii.gz"}], "secret": "x"}'
     shown = shown_content(text)
     assert shown.volumes[0].role == "mask"
     assert "secret" not in shown.model_dump()
@@ -92,6 +92,9 @@ def test_content_of_another_kind_shows_nothing(content):
         "/data/../x",
         "/data/x?format=zip",
         "/data/x#y",
+        "/data/JSESSION",
+        "/data/services/tokens/issue",
+        "/data/experiments/E/resources/R/files/%2e%2e/%2e%2e/x",
         "data/x",
         "/data/a\\b",
         3,
