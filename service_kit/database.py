@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, create_engine
 
 from service_kit.errors import Unavailable
@@ -131,10 +132,10 @@ class Database:
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Turn a lost or busy database into `Unavailable`: the same request may succeed later."""
+    """Turn a lost or busy database, or a used-up pool, into `Unavailable`: the same request may succeed later."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, PoolTimeoutError) as error:
         raise Unavailable("The database does not answer at the moment; try again.") from error
 
 

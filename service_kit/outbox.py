@@ -101,7 +101,10 @@ class Dispatcher:
         `Order.key`. `Unavailable`, `httpx.TransportError` and database trouble are retried with back-off, up to
         ``max_attempts``; another `ServiceError` ends the order as dead at once.
     on_delivered, on_dead
-        Called after the order is settled, for the service to act on it.
+        Called before the order is settled, for the service to act on it. A kill in between repeats handler and call:
+        they must be idempotent.
+    on_settled
+        Called after the order is settled, to tell live pages; a kill in between loses it.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Dispatcher:
         handlers: Mapping[str, Callable[[Order], Mapping[str, Any] | None]],
         on_delivered: Callable[[Order, Mapping[str, Any]], None] | None = None,
         on_dead: Callable[[Order, str], None] | None = None,
+        on_settled: Callable[[Order], None] | None = None,
         poll_s: float = 0.2,
         lease_s: float = 60.0,
         max_attempts: int = 50,
@@ -122,6 +126,7 @@ class Dispatcher:
         self._handlers = handlers
         self._on_delivered = on_delivered
         self._on_dead = on_dead
+        self._on_settled = on_settled
         self._poll_s = poll_s
         self._lease_s = lease_s
         self._max_attempts = max_attempts
@@ -164,6 +169,9 @@ class Dispatcher:
                 self.run_due()
             except (DBAPIError, Unavailable):
                 logger.warning("outbox cannot reach its database", exc_info=True)
+                self._stopping.wait(1.0)
+            except Exception:  # the thread must outlive a fault; the leased order comes again
+                logger.exception("the outbox failed in one round")
                 self._stopping.wait(1.0)
             self._wake.wait(self._poll_s)
 
@@ -211,9 +219,9 @@ class Dispatcher:
             logger.exception("outbox handler failed", extra={"order": order.id, "kind": order.kind})
             self._postpone(order, f"{type(error).__name__}: see the log for order {order.id}.")
         else:
-            self._settle(order, OrderStatus.DELIVERED, result=dict(result or {}))
             if self._on_delivered is not None:
                 self._on_delivered(order, result or {})
+            self._settle(order, OrderStatus.DELIVERED, result=dict(result or {}))
 
     def _postpone(self, order: Order, error: str) -> None:
         if order.attempts >= self._max_attempts:
@@ -231,9 +239,9 @@ class Dispatcher:
 
     def _bury(self, order: Order, error: str) -> None:
         logger.error("order given up", extra={"order": order.id, "kind": order.kind, "attempts": order.attempts})
-        self._settle(order, OrderStatus.DEAD, error=error)
         if self._on_dead is not None:
             self._on_dead(order, error)
+        self._settle(order, OrderStatus.DEAD, error=error)
 
     def _settle(
         self, order: Order, status: OrderStatus, *, result: dict[str, Any] | None = None, error: str | None = None
@@ -247,3 +255,5 @@ class Dispatcher:
             row.settled_at = utc_now()
             row.lease_token = None
             uow.session.add(row)
+        if self._on_settled is not None:
+            self._on_settled(order)

@@ -62,6 +62,7 @@ def create_app(settings: TaskSupervisorSettings, *, client: httpx.Client | None 
         handlers={CALLBACK_KIND: callbacks.send},
         on_delivered=lambda order, result: callbacks.settled(order, outcome=str(result.get("outcome", "accepted"))),
         on_dead=lambda order, error: callbacks.settled(order, outcome=f"given up: {error}"),
+        on_settled=callbacks.announce,
         max_attempts=_MAX_ATTEMPTS,
         max_backoff_s=_MAX_BACKOFF_S,
     )

@@ -66,12 +66,16 @@ class Callbacks:
         raise CallbackUnusable(task_id, f"the receiver answered {status}")
 
     def settled(self, order: Order, *, outcome: str) -> None:
-        """Write down what became of an order and let pages know."""
+        """Write down what became of an order, once for each order."""
         task_id = int(order.payload["task_id"])
         with self._context.database.write() as uow:
-            if repository.task(uow, task_id) is not None:
+            known = repository.task(uow, task_id) is not None
+            if known and not repository.is_settling_written(uow, task_id, order_id=order.id):
                 repository.add_event(uow, task_id, actor="supervisor", kind="callback", detail=outcome)
-            uow.after_commit(lambda: self._context.changed(task_id))
+
+    def announce(self, order: Order) -> None:
+        """Let pages know that an order is settled."""
+        self._context.changed(int(order.payload["task_id"]))
 
     def resend(self, task_id: int, *, principal: Principal) -> CallbackOut:
         """Order a task's callback again after it failed for good.

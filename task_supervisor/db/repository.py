@@ -69,6 +69,15 @@ def add_event(uow: UnitOfWork, task_id: int, *, actor: str, kind: str, detail: s
     uow.session.add(EventRow(task_id=task_id, actor=actor, kind=kind, detail=detail[:600]))
 
 
+def is_settling_written(uow: UnitOfWork, task_id: int, *, order_id: int) -> bool:
+    """Tell whether an order's outcome is in the task's history: the next order is made only after it."""
+    order = uow.session.get(OutboxRow, order_id)
+    written = select(EventRow.id).where(EVENT.task_id == task_id, EVENT.kind == "callback")
+    if order is not None:
+        written = written.where(EVENT.at >= order.created_at)
+    return uow.session.scalars(written.limit(1)).first() is not None
+
+
 def events(uow: UnitOfWork, task_id: int) -> list[EventRow]:
     """Return what happened to a task, oldest first."""
     return list(uow.session.scalars(select(EventRow).where(EVENT.task_id == task_id).order_by(EVENT.id)))

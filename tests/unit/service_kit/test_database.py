@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Field
 
 from service_kit.database import Database
@@ -99,3 +100,8 @@ def test_a_database_that_does_not_answer_says_so() -> None:
     with pytest.raises(Unavailable, match="does not answer"):
         database.ping()
     database.dispose()
+
+
+def test_a_used_up_pool_is_an_outage(database: Database) -> None:
+    with pytest.raises(Unavailable), database.read():
+        raise PoolTimeoutError

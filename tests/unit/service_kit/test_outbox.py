@@ -125,3 +125,41 @@ def test_waking_the_thread_dispatches_at_once(database: Database) -> None:
         uow.after_commit(dispatcher.wake)
     assert done.wait(2)
     dispatcher.stop()
+
+
+def test_the_service_acts_before_the_order_is_settled_and_pages_are_told_after(database: Database) -> None:
+    def status_of(o: Order) -> str:
+        return str(row(database, o.key).status)
+
+    def handler(o: Order) -> None:
+        if o.key == "bad":
+            raise InvalidInput("never")
+
+    seen: list[str] = []
+    order(database, "good")
+    order(database, "bad")
+    Dispatcher(
+        database,
+        Outbox,
+        handlers={"flow": handler},
+        on_delivered=lambda o, _: seen.append(status_of(o)),
+        on_dead=lambda o, _: seen.append(status_of(o)),
+        on_settled=lambda o: seen.append(status_of(o)),
+    ).run_due()
+    assert seen == ["pending", "delivered", "pending", "dead"]
+
+
+def test_a_fault_of_the_service_repeats_the_order_and_does_not_end_the_thread(database: Database) -> None:
+    done = threading.Event()
+
+    def on_delivered(o: Order, _: object) -> None:
+        if o.attempts == 1:
+            raise KeyError("x")
+        done.set()
+
+    order(database, "1")
+    dispatcher = Dispatcher(database, Outbox, handlers={"flow": lambda _: None}, on_delivered=on_delivered, lease_s=0.1)
+    dispatcher.start()
+    assert done.wait(10)
+    dispatcher.stop()
+    assert (row(database, "1").status, row(database, "1").attempts) == ("delivered", 2)

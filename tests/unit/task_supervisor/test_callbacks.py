@@ -4,6 +4,8 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from service_kit.outbox import Order
+from task_supervisor.db import repository
 from task_supervisor.db.tables import OutboxRow
 
 from .conftest import GOVERNOR
@@ -117,3 +119,13 @@ def test_a_refused_answer_orders_no_callback(house):
     ada = house.as_("ada")
     submit(ada, task_id, claim(ada, task_id), {"decision": "perhaps"})
     assert house.deliver() == 0
+
+
+def test_what_became_of_an_order_is_written_once(house):
+    task_id = answered(house)
+    callbacks = house.app.state.callbacks
+    order = Order(id=1, kind="callback", key=f"task-{task_id}", payload={"task_id": task_id}, attempts=1)
+    callbacks.settled(order, outcome="accepted")
+    callbacks.settled(order, outcome="accepted")
+    with house.app.state.tasks.database.read() as uow:
+        assert [one.kind for one in repository.events(uow, task_id)].count("callback") == 1
