@@ -37,8 +37,10 @@ def csrf_token_of(secret: str) -> str:
 
 
 def csrf_matches(secret: str, submitted: str | None) -> bool:
-    """Tell whether `submitted` is the CSRF token of the cookie `secret`, in constant time."""
-    return submitted is not None and hmac.compare_digest(csrf_token_of(secret).encode(), submitted.encode())
+    """Tell whether `submitted` is the CSRF token of the cookie `secret`, in constant time; no cookie has none."""
+    if not secret or submitted is None:
+        return False
+    return hmac.compare_digest(csrf_token_of(secret).encode(), submitted.encode())
 
 
 class PasswordVerifier:
