@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tasks.archive.port import DICOM, Archive, FileEntry, ScanRef, SessionRef
+from tasks.errors import RejectedInput
 from tasks.intake.records import IntakeReport, Rejection, Route
 from tasks.intake.routing import short_digest
 from tasks.records import Record
@@ -64,6 +65,8 @@ def deposit_session(archive: Archive, report: IntakeReport, *, study_title: str)
         Try again; what is there stays there and is not sent twice.
     ArchiveRefused
         A right or a label is wrong.
+    RejectedInput
+        The archive holds the DICOM study under another subject; nothing is sent then.
     """
     if report.route is None:
         raise ValueError("an arrival without a route cannot be deposited")
@@ -71,6 +74,11 @@ def deposit_session(archive: Archive, report: IntakeReport, *, study_title: str)
     archive.ensure_project(route.xnat_project, title=study_title)
     session = archive.find_session(route.xnat_project, study_instance_uid=route.study_instance_uid)
     is_new = session is None
+    if session is not None and session.subject_label != route.subject_label:
+        raise RejectedInput(
+            f"The archive holds DICOM study {route.study_instance_uid} under another subject than the one that its "
+            "PatientID (0010,0020) names now. Nothing was archived; ask the sender which subject is right."
+        )
     if session is None:
         archive.ensure_subject(route.xnat_project, route.subject_label)
         session = _create_session(archive, route)
