@@ -5,7 +5,8 @@
     TaskError
     ├── TransientError          worth a retry: something outside did not answer
     │   ├── ArchiveUnavailable  the archive did not answer, or broke off
-    │   └── UploadIncomplete    the archive answered, but does not hold what was sent
+    │   ├── UploadIncomplete    the archive answered, but does not hold what was sent
+    │   └── VolumeDiffers       the archive gave another volume than the scan's record names
     └── RejectedInput           the input is at fault: quarantined or shown with its reason, never retried
         ├── ArchiveRefused      the archive said no: a missing right, a bad label
         ├── NoVolume            a scan cannot be turned into a volume
@@ -90,6 +91,26 @@ class UploadIncomplete(TransientError):
         super().__init__(f"{len(missing)} file(s) are not in {holder} after the upload, first {missing[0]}.")
         self.holder = holder
         self.missing = tuple(missing)
+
+
+class VolumeDiffers(TransientError):
+    """A volume that was fetched is not the one that the scan's record names, as while it is being made anew.
+
+    Parameters
+    ----------
+    scan
+        Scan id.
+    name
+        Name of the volume's file.
+    """
+
+    def __init__(self, scan: str, *, name: str) -> None:
+        super().__init__(
+            f"Volume {name} of scan {scan} in the archive has another digest than the scan's record says. It will be "
+            "tried again."
+        )
+        self.scan = scan
+        self.name = name
 
 
 class ArchiveRefused(RejectedInput):

@@ -18,7 +18,7 @@ from tasks.archive.deposit import file_name
 from tasks.archive.nifti import convert_scan, converter_version
 from tasks.archive.port import DICOM, NIFTI, SNAPSHOTS, Archive, FileEntry, ScanRef
 from tasks.archive.preview import draw_preview
-from tasks.errors import NoVolume
+from tasks.errors import NoVolume, VolumeDiffers
 from tasks.intake.examine import examine_scan
 from tasks.records import Record
 from tasks.series import SeriesRecord
@@ -111,16 +111,15 @@ def derive_scan(archive: Archive, scan: ScanRef, work_dir: Path, *, local: Serie
 
 
 def describe_session(archive: Archive, session_id: str, work_dir: Path) -> tuple[DerivedScan, ...]:
-    """Return every scan of a session with its record, deriving those that have none, as in sessions that others archived."""
-    described = []
-    for scan in archive.scans(session_id):
-        folder = work_dir / f"scan_{scan.id}"
-        record = read_record(archive, scan, folder)
-        if record is not None:
-            described.append(DerivedScan(scan=scan, record=record))
-        elif archive.files(scan.uri, DICOM):
-            described.append(derive_scan(archive, scan, folder))
-    return tuple(described)
+    """Return every scan of a session that has DICOM files, with its record.
+
+    Scans without a record of exactly the files that are there now are derived: those that others archived, or added to.
+    """
+    return tuple(
+        derive_scan(archive, scan, work_dir / f"scan_{scan.id}")
+        for scan in archive.scans(session_id)
+        if archive.files(scan.uri, DICOM)
+    )
 
 
 def fetch_scan(archive: Archive, derived: DerivedScan, work_dir: Path) -> FetchedScan:
@@ -130,6 +129,8 @@ def fetch_scan(archive: Archive, derived: DerivedScan, work_dir: Path) -> Fetche
     ------
     NoVolume
         The scan is no single volume.
+    VolumeDiffers
+        The archive gave another volume than the record names.
     """
     record = derived.record
     if record.best is None:
@@ -138,6 +139,8 @@ def fetch_scan(archive: Archive, derived: DerivedScan, work_dir: Path) -> Fetche
     path = work_dir / record.best
     if not path.is_file() or _sha256(path) != digest:
         path = archive.download(derived.scan.uri, NIFTI, work_dir, names=[record.best])[record.best]
+        if _sha256(path) != digest:
+            raise VolumeDiffers(derived.scan.id, name=record.best)
     return FetchedScan(scan=derived.scan, record=record, volume=path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from tasks.archive.deposit import deposit_session
 from tasks.archive.derive import derive_scan, describe_session, fetch_scan
 from tasks.archive.results import store_results
-from tasks.errors import ArchiveRefused, NoVolume
+from tasks.errors import ArchiveRefused, NoVolume, VolumeDiffers
 from tasks.intake import examine
 from tasks.series import SeriesFacts, SeriesRecord
 from tests.unit.tasks.conftest import study, study_folder  # noqa: F401 - fixtures
@@ -187,6 +187,20 @@ def test_volumes_previews_and_their_record_are_derived_once_and_fetched(archive,
     assert described.record == first.record
     fetched = fetch_scan(archive, described, tmp_path / "w4")
     assert hashlib.sha256(fetched.volume.read_bytes()).hexdigest() == first.record.volumes[0].sha256
+
+
+def test_a_scan_that_was_added_to_is_derived_again_and_a_changed_volume_is_not_taken(archive, study, tmp_path):  # noqa: F811
+    own = study.model_copy(update={"xnat_project": f"W{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:10]}"})
+    early, late = write_series(tmp_path / "early", slices=4), write(instance(slice_mm=10, number=5), tmp_path / "late")
+    deposit = deposit_session(archive, examine(early, [own]), study_title="Heads")
+    (old,) = describe_session(archive, deposit.session.id, tmp_path / "w1")
+    deposit_session(archive, examine([late], [own]), study_title="Heads")
+    (new,) = describe_session(archive, deposit.session.id, tmp_path / "w2")
+    assert [len(one.record.series.instances) for one in (old, new)] == [4, 5]
+    assert not describe_session(archive, deposit.session.id, tmp_path / "w3")[0].is_new
+    with pytest.raises(VolumeDiffers, match=r"Volume scan_5.nii.gz of scan 5 .* another digest"):
+        fetch_scan(archive, old, tmp_path / "w4")
+    assert fetch_scan(archive, new, tmp_path / "w4").volume.is_file()
 
 
 def test_a_session_that_others_archived_is_derived_when_it_is_described(archive, project, tmp_path):

@@ -14,6 +14,7 @@ from tasks.errors import (
     TaskError,
     TransientError,
     UploadIncomplete,
+    VolumeDiffers,
 )
 from tasks.extraction.models import ModelUnknown
 from tasks.retrying import is_worth_a_retry
@@ -24,6 +25,7 @@ ERRORS = [
     ArchiveUnavailable("list scans of E1", status=503),
     ArchiveRefused("create subject S1", status=403),
     UploadIncomplete("/data/experiments/E1/resources/R", missing=["a", "b"]),
+    VolumeDiffers("5", name="scan_5.nii.gz"),
     NoVolume("5", why="it holds nothing."),
     StudyInvalid(Path("heads"), mistakes=["study.yaml:1: wrong"]),
     ModelUnknown("x", known=("brain_tiv",)),
