@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.records import Record, counted
 from tasks.series import SeriesFacts
+from tasks.terms import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,8 @@ def _why_none(candidates: Sequence[Candidate], unmet: dict[str, list[str]], rule
     for one in nearest:
         names = unmet[one.scan_id]
         found = ", ".join(
-            f"its {_words(name)} is {_in_words(name, _said(getattr(one.facts, name)))}" for name in names[:_LISTED]
+            f"its {_words(name)} is {_in_words(name, _said(name, getattr(one.facts, name)))}"
+            for name in names[:_LISTED]
         )
         more = f", and {counted(len(names) - _LISTED, 'more condition')} failed" if len(names) > _LISTED else ""
         sentence += f": {found}{more}" if count == 1 else f"; the nearest is scan {one.scan_id}, but {found}{more}"
@@ -121,15 +123,14 @@ def _in_words(name: str, text: str) -> str:
     return f"{text} {unit}" if unit and text[-1:].isdigit() else text
 
 
-def _said(value: object) -> str:
+def _said(name: str, value: object) -> str:
+    """Say what a fact is; of a text only a defined term, since the sentence goes to pages and logs."""
     if value in (None, "", ()):
         return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (
-        "+".join(str(one) for one in value)
-        if isinstance(value, tuple)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, tuple):
+        return "+".join(dict.fromkeys(said(name, str(one)) for one in value))
+    if isinstance(value, str):
+        return said(name, value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

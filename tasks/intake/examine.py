@@ -15,6 +15,7 @@ from tasks.intake.records import IntakeReport, Rejection
 from tasks.intake.routing import RouteUnknown, find_route
 from tasks.records import counted
 from tasks.series import Instance, SeriesRecord
+from tasks.terms import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,8 +123,8 @@ def _one_dicom_study(read: list[_Read]) -> tuple[list[_Read], list[Rejection]]:
 
 
 def _study_problem(header: Header, study: Study) -> str | None:
-    modality = header.facts.modality or "none"
-    if modality not in study.modalities:
+    if header.facts.modality not in study.modalities:
+        modality = said("modality", header.facts.modality) if header.facts.modality else "none"
         return f"its modality is {modality}, and study {study.name} takes {' and '.join(study.modalities)}"
     return deidentification_problem(header, study.deidentification)
 

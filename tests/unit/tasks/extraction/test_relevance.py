@@ -9,6 +9,7 @@ from tasks.archive.port import ScanRef
 from tasks.extraction.relevance import Candidate, choose_scan
 from tasks.extraction.request import relevant_scan
 from tasks.series import SeriesFacts, SeriesRecord
+from tasks.studies import Condition
 
 SPGR = SeriesFacts(
     modality="MR",
@@ -65,6 +66,19 @@ def test_without_a_match_the_reason_names_the_wish_and_the_nearest_scan(rule):
         "Looked for: T1-weighted volume, with mr acquisition type 3D, scanning sequence GR, echo time at most 13 ms, "
         "number of missing slices at most 0, number of slice positions at least 3."
     )
+
+
+def test_the_reason_repeats_defined_terms_and_no_free_text(rule):
+    wanted = Condition(any_of=("WANTED",))
+    names = ("modality", "series_description", "protocol_name", "manufacturer", "image_type", "scanning_sequence")
+    told = []
+    for name in names:
+        strict = rule.model_copy(update={"match": {name: wanted}})
+        value = ("ORIGINAL", "DOE JOHN") if name in {"image_type", "scanning_sequence"} else "DOE JOHN"
+        reason = choose_scan([scan(5, **{name: value})], strict).reason
+        assert "DOE" not in reason
+        told.append(reason.split(" is ")[2].split(".")[0])
+    assert told == ["another one"] * 4 + ["ORIGINAL+another one", "another one"]
 
 
 def test_a_session_without_scans_says_so(rule):
