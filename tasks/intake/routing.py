@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tasks.intake.records import Route
+from tasks.terms import MODALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,7 +63,8 @@ def find_route(
         )
     first = min(headers, key=lambda header: header.sop_instance_uid)
     subject = label_of(next(iter(subjects)))
-    modality = _modality([header for header in headers if header.facts.modality in study.modalities] or list(headers))
+    taken = [header.facts.modality for header in headers if header.facts.modality in study.modalities]
+    modality = _modality(taken or [header.facts.modality for header in headers])
     dates = Counter(header.date for header in headers if header.date)
     scandate = _date(min(dates, key=lambda date: (-dates[date], date))) if dates else None
     day = scandate.strftime("%Y%m%d") if scandate else short_digest(first.study_instance_uid, length=8)
@@ -86,12 +88,14 @@ def find_route(
 def label_of(identifier: str) -> str:
     """Make an XNAT label of a DICOM identifier; a short digest keeps two apart that would become equal.
 
+    It begins with a letter or a digit, so that it is no option, no hidden file and no way out of a folder.
+
     >>> label_of("BV-001")
     'BV-001'
     >>> label_of("BV 001") == label_of("BV.001")
     False
     """
-    plain = _NOT_IN_LABELS.sub("_", identifier).strip("_")[:_LABEL_LENGTH]
+    plain = _NOT_IN_LABELS.sub("_", identifier).lstrip("_-").rstrip("_")[:_LABEL_LENGTH]
     if plain == identifier:
         return plain
     return f"{plain}-{short_digest(identifier)}" if plain else f"subject-{short_digest(identifier, length=8)}"
@@ -124,8 +128,9 @@ def _find_study(studies: tuple[Study, ...], *, protocol_id: str, called_ae: str,
     )
 
 
-def _modality(headers: Sequence[Header]) -> str:
-    counts = Counter(header.facts.modality or "OT" for header in headers)
+def _modality(modalities: Iterable[str]) -> str:
+    """Return the usual modality; it becomes a part of the session's label, so OT stands for what is no defined term."""
+    counts = Counter(modality if modality in MODALITIES else "OT" for modality in modalities)
     return min(counts, key=lambda modality: (-counts[modality], modality))
 
 

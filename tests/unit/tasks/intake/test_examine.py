@@ -2,12 +2,16 @@
 
 import datetime as dt
 import random
+import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.config import disable_value_validation
 
 from tasks.intake import examine
+from tasks.intake.routing import label_of
 from tests.unit.tasks.dicom_files import instance, write, write_series
 
 
@@ -120,6 +124,13 @@ def test_a_ct_sent_to_a_study_of_heads_names_the_study_that_refused_it(tmp_path,
     assert "its modality is CT, and study heads takes MR" in report.arrival_reason
 
 
+def test_a_modality_that_is_no_defined_term_is_not_repeated(tmp_path, study):
+    with disable_value_validation():
+        report = examine([write(instance(Modality="DOE/JOHN"), tmp_path)], [study])
+    assert reasons(report) == ["Rejected: its modality is another one, and study heads takes MR."]
+    assert "DOE" not in report.model_dump_json()
+
+
 @pytest.mark.parametrize(
     ("changes", "aes", "how"),
     [
@@ -191,6 +202,17 @@ def test_leading_zeros_in_a_uid_are_taken_as_scanners_write_them(tmp_path, study
     with disable_value_validation():
         path = write(instance(SOPInstanceUID="1.2.0003.04"), tmp_path, "a.dcm")
     assert examine([path], [study]).instance_count == 1
+
+
+@given(st.text(min_size=1, max_size=120), st.text(min_size=1, max_size=120))
+@example("-rf", "rf")
+@example("..", "../..")
+@example("_", "-")
+def test_every_label_begins_with_a_letter_or_digit_and_stays_distinct(one, other):
+    for identifier in (one, other):
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}", label_of(identifier))
+        assert len(label_of(identifier)) < 80
+    assert (label_of(one) == label_of(other)) == (one == other)
 
 
 def test_an_empty_arrival_says_so(study):
