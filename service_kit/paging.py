@@ -54,6 +54,27 @@ def decode_cursor(cursor: str | None) -> list[Any] | None:
     return values
 
 
+def decode_id_cursor(cursor: str | None) -> int | None:
+    """Unpack a cursor that holds the id of a row; None for the first page.
+
+    Raises
+    ------
+    InvalidInput
+        If the text is not one of our cursors, or holds something else.
+
+    Examples
+    --------
+    >>> decode_id_cursor(encode_cursor(17))
+    17
+    """
+    values = decode_cursor(cursor)
+    if values is None:
+        return None
+    if len(values) != 1 or type(values[0]) is not int or not 0 <= values[0] < 2**63:
+        raise InvalidInput("The cursor is not one this listing gave out; start again without it.")
+    return values[0]
+
+
 def clamp_limit(limit: int | None) -> int:
     """Return a page size between 1 and `MAX_LIMIT`.
 

@@ -14,6 +14,7 @@ from gateway.spool import Spool
 from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.guards import require_scope
 from service_kit.paging import Page
+from service_kit.row_ids import PathId
 
 router = APIRouter(prefix="/api/v1", tags=["arrivals"])
 
@@ -58,14 +59,14 @@ def list_arrivals(
 
 
 @router.get("/arrivals/{arrival_id}")
-def get_arrival(arrival_id: int, arrivals: ArrivalsService, principal: Reader) -> ArrivalRecord:
+def get_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Reader) -> ArrivalRecord:
     """Return one arrival."""
     return arrivals.get(ArrivalId(arrival_id), studies=studies_of(principal))
 
 
 @router.get("/arrivals/{arrival_id}/instances")
 def list_instances(
-    arrival_id: int, arrivals: ArrivalsService, principal: Reader, *, cursor: str | None = None, limit: Limit = None
+    arrival_id: PathId, arrivals: ArrivalsService, principal: Reader, *, cursor: str | None = None, limit: Limit = None
 ) -> Page[InstanceRecord]:
     """List the instances of an arrival in the order in which they came in."""
     return arrivals.instances(ArrivalId(arrival_id), cursor=cursor, limit=limit, studies=studies_of(principal))
@@ -73,7 +74,7 @@ def list_instances(
 
 @router.get("/arrivals/{arrival_id}/instances.tar", response_class=StreamingResponse)
 def download_instances(
-    arrival_id: int, arrivals: ArrivalsService, principal: Reader, spool: Annotated[Spool, Depends(spool_of)]
+    arrival_id: PathId, arrivals: ArrivalsService, principal: Reader, spool: Annotated[Spool, Depends(spool_of)]
 ) -> StreamingResponse:
     """Stream the Part 10 files that are not in the quarantine, named ``<SOP Instance UID>_<sha256>.dcm``."""
     files = arrivals.files(ArrivalId(arrival_id), studies=studies_of(principal))
@@ -87,21 +88,21 @@ def download_instances(
 
 
 @router.post("/arrivals/{arrival_id}/complete")
-def complete_arrival(arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
+def complete_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
     """Count an arrival as complete without waiting for the quiet period."""
     return arrivals.complete(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
 
 
 @router.post("/arrivals/{arrival_id}/settle")
 def settle_arrival(
-    arrival_id: int, settlement: Settlement, arrivals: ArrivalsService, principal: Writer
+    arrival_id: PathId, settlement: Settlement, arrivals: ArrivalsService, principal: Writer
 ) -> ArrivalRecord:
     """Write down what processing an arrival came to. The same outcome again changes nothing."""
     return arrivals.settle(ArrivalId(arrival_id), settlement, actor=principal.username, studies=studies_of(principal))
 
 
 @router.post("/arrivals/{arrival_id}/retry")
-def retry_arrival(arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
+def retry_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
     """Give what is in the quarantine to processing again."""
     return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
 

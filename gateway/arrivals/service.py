@@ -34,9 +34,8 @@ from gateway.domain.arrivals import (
     state_after_quiet,
     unreadable_reason,
 )
-from service_kit.errors import InvalidInput
 from service_kit.outbox import enqueue
-from service_kit.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from service_kit.paging import Page, clamp_limit, decode_id_cursor, encode_cursor
 from service_kit.tables import utc_now
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Arrivals:
         InvalidInput
             If the cursor is not one of this listing.
         """
-        size, before_id = clamp_limit(limit), _after(cursor)
+        size, before_id = clamp_limit(limit), decode_id_cursor(cursor)
         with self._database.read() as uow:
             found = rows.newest(uow, states=states, before_id=before_id, limit=size + 1, studies=studies)
             items = [self._record(row) for row in found[:size]]
@@ -114,7 +113,7 @@ class Arrivals:
         InvalidInput
             If the cursor is not one of this listing.
         """
-        size, before_id = clamp_limit(limit), _after(cursor)
+        size, before_id = clamp_limit(limit), decode_id_cursor(cursor)
         with self._database.read() as uow:
             found = rows.newest(uow, holding_back=True, before_id=before_id, limit=size + 1, studies=studies)
             records = [self._record(row) for row in found[:size]]
@@ -138,7 +137,7 @@ class Arrivals:
         InvalidInput
             If the cursor is not one of this listing.
         """
-        size, after_id = clamp_limit(limit), _after(cursor) or 0
+        size, after_id = clamp_limit(limit), decode_id_cursor(cursor) or 0
         with self._database.read() as uow:
             rows.get(uow, arrival_id, studies=studies)
             found = rows.instances(uow, arrival_id, after_id=after_id, limit=size + 1)
@@ -353,21 +352,12 @@ class Arrivals:
                 state,
                 attempt=row.attempt,
                 ordered=row.flow_run_id is not None,
+                is_empty=row.instance_count == 0,
                 readable=row.unreadable_count < row.instance_count,
                 recovered_sender=receiving and not row.calling_ae,
                 quarantined_count=row.quarantined_count,
             ),
         )
-
-
-def _after(cursor: str | None) -> int | None:
-    """Return the id in a cursor of ours, None for the first page."""
-    values = decode_cursor(cursor)
-    if values is None:
-        return None
-    if len(values) != 1 or not isinstance(values[0], int):
-        raise InvalidInput("The cursor is not one this listing gave out; start again without it.")
-    return values[0]
 
 
 def _refuse(arrival: Arrival, state: ArrivalState, *, wanted: str) -> None:

@@ -13,11 +13,12 @@ MAX_ATTEMPTS = 5
 #: Waiting time before the next attempt, by the number of attempts that failed. A killed worker costs nothing.
 RETRY_AFTER_S: Mapping[int, float] = {1: 0.0, 2: 5.0, 3: 30.0, 4: 120.0}
 
-#: Which state may follow which. Everything else is refused. Back to complete goes only what a person tries again.
+#: Which state may follow which. Everything else is refused. Back to complete goes only what a person tries again,
+#: back to receiving only what its sender sends again.
 MOVES: Mapping[ArrivalState, frozenset[ArrivalState]] = {
     ArrivalState.receiving: frozenset({ArrivalState.complete, ArrivalState.quarantined}),
     ArrivalState.complete: frozenset({ArrivalState.accepted, ArrivalState.quarantined}),
-    ArrivalState.quarantined: frozenset({ArrivalState.complete}),
+    ArrivalState.quarantined: frozenset({ArrivalState.complete, ArrivalState.receiving}),
     ArrivalState.accepted: frozenset({ArrivalState.complete}),
 }
 
@@ -144,6 +145,7 @@ def next_step(
     attempt: int,
     ordered: bool,
     readable: bool = True,
+    is_empty: bool = False,
     recovered_sender: bool = False,
     quarantined_count: int = 0,
 ) -> str:
@@ -155,6 +157,8 @@ def next_step(
         Whether a flow run exists for the current attempt.
     readable
         Whether any of its objects can be read.
+    is_empty
+        Whether all of its objects moved to another arrival.
     recovered_sender
         Whether the sender is unknown because the object was recovered after a crash.
     """
@@ -168,6 +172,8 @@ def next_step(
         case ArrivalState.complete:
             again = f" (attempt {attempt})" if attempt > 1 else ""
             return f"Being checked, routed to its study and archived{again}."
+        case ArrivalState.quarantined if is_empty:
+            return "Nothing is left to do: its objects were sent again and belong to another arrival now."
         case ArrivalState.quarantined if not readable:
             return "Waits for its sender to send it again."
         case ArrivalState.quarantined:

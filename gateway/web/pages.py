@@ -14,6 +14,7 @@ from gateway.contract.states import ArrivalState
 from gateway.web import views
 from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.guards import require_role
+from service_kit.row_ids import PathId
 from service_kit.web.pages import Pages
 
 router = APIRouter()
@@ -55,26 +56,26 @@ def show_arrivals_part(
 
 
 @router.get("/arrivals/{arrival_id}")
-def show_arrival(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Looker) -> Response:
+def show_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Looker) -> Response:
     """Show one arrival."""
     return pages.render(request, "arrival.html", _arrival_context(arrivals, principal, arrival_id))
 
 
 @router.get("/parts/arrivals/{arrival_id}")
-def show_arrival_part(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Looker) -> Response:
+def show_arrival_part(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Looker) -> Response:
     """Show the part of one arrival that changes."""
     return pages.render(request, "arrival_part.html", _arrival_context(arrivals, principal, arrival_id))
 
 
 @router.post("/arrivals/{arrival_id}/complete")
-def complete_arrival(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> Response:
+def complete_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
     """Count an arrival as complete now."""
     arrivals.complete(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
 
 
 @router.post("/arrivals/{arrival_id}/retry")
-def retry_arrival(request: Request, arrival_id: int, arrivals: ArrivalsService, principal: Writer) -> Response:
+def retry_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
     """Try what is in the quarantine again."""
     arrivals.retry(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)

@@ -135,6 +135,19 @@ class Principal:
             return False
         return any(scope in _SCOPES[grant.role] and grant.covers(study=study, site=site) for grant in self.grants)
 
+    def has_scope_everywhere(self, scope: str) -> bool:
+        """Tell whether `scope` is allowed for every study and site: for what all of them share.
+
+        Examples
+        --------
+        >>> eve = Principal("eve", "Eve", frozenset({Grant(Role.engineer, study="brain")}))
+        >>> eve.has_scope("supervisor:write"), eve.has_scope_everywhere("supervisor:write")
+        (True, False)
+        """
+        if self.scopes is not None and scope not in self.scopes:
+            return False
+        return any(scope in _SCOPES[one.role] and one.study is None and one.site is None for one in self.grants)
+
     def studies(self, roles: str | Iterable[str]) -> frozenset[str] | None:
         """Return the studies in which one of `roles` is held; `None` stands for every study.
 

@@ -60,8 +60,13 @@ class RoleMissing(Forbidden):
     def __init__(self, *, roles: Iterable[str], study: str | None = None) -> None:
         self.roles = tuple(roles)
         self.study = study
-        where = "" if study is None else f" in the study {study}"
+        named = "every study" if study == EVERY_STUDY else f"the study {study}"
+        where = "" if study is None else f" in {named}"
         super().__init__(f"This needs the role {' or '.join(self.roles)}{where}. Ask an administrator to grant it.")
+
+
+#: In place of a study, where a scope is needed for all of them.
+EVERY_STUDY = "*"
 
 
 class ScopeMissing(Forbidden):
@@ -70,7 +75,8 @@ class ScopeMissing(Forbidden):
     def __init__(self, *, scope: str, study: str | None = None) -> None:
         self.scope = scope
         self.study = study
-        where = "" if study is None else f" in the study {study}"
+        named = "every study" if study == EVERY_STUDY else f"the study {study}"
+        where = "" if study is None else f" in {named}"
         super().__init__(f"This needs the scope {scope}{where}, which the token or the account's roles do not give.")
 
 

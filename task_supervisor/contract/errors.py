@@ -11,6 +11,7 @@ Tree::
     +-- Conflict
     |   +-- TaskHeld               somebody works on it
     |   +-- TaskSettled            done or aborted; nothing more can happen
+    |   +-- KeyTaken               the idempotency key is another task's
     |   +-- LeaseLost              the token is not the newest one
     +-- Forbidden
     |   +-- NotAssigned            the task is for other people
@@ -55,6 +56,13 @@ class FileUnknown(NotFound):
         self.task_id = task_id
         self.number = number
         super().__init__(f"Task {task_id} has no file {number}.")
+
+
+class KeyTaken(Conflict):
+    """The idempotency key made a task of another study, or one that the caller may not see."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another task. Send the task with a key of its own.")
 
 
 class NothingToClaim(NotFound):

@@ -72,7 +72,7 @@ def add_event(uow: UnitOfWork, task_id: int, *, actor: str, kind: str, detail: s
 def is_settling_written(uow: UnitOfWork, task_id: int, *, order_id: int) -> bool:
     """Tell whether an order's outcome is in the task's history: the next order is made only after it."""
     order = uow.session.get(OutboxRow, order_id)
-    written = select(EventRow.id).where(EVENT.task_id == task_id, EVENT.kind == "callback")
+    written = select(EventRow).where(EVENT.task_id == task_id, EVENT.kind == "callback")
     if order is not None:
         written = written.where(EVENT.at >= order.created_at)
     return uow.session.scalars(written.limit(1)).first() is not None

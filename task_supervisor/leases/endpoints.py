@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from service_kit.accounts.domain import Principal, Scope
 from service_kit.accounts.guards import require_scope
+from service_kit.row_ids import PathId
 from task_supervisor.contract.schemas import Claim, NextIn, Renewed, TokenIn
 from task_supervisor.leases.service import Leases
 
@@ -31,19 +32,19 @@ def claim_next(leases: Service, principal: Answerer, body: NextIn | None = None)
 
 
 @router.post("/{task_id}/claim")
-def claim_task(task_id: int, leases: Service, principal: Answerer) -> Claim:
+def claim_task(task_id: PathId, leases: Service, principal: Answerer) -> Claim:
     """Claim a task; 409 when somebody holds it or it is settled."""
     return leases.claim(task_id, principal=principal)
 
 
 @router.post("/{task_id}/renew")
-def renew_lease(task_id: int, body: TokenIn, leases: Service, principal: Answerer) -> Renewed:
+def renew_lease(task_id: PathId, body: TokenIn, leases: Service, principal: Answerer) -> Renewed:
     """Let one's lease run on; 409 when the token is not the newest one."""
     return leases.renew(task_id, token=body.token, principal=principal)
 
 
 @router.post("/{task_id}/release", status_code=204)
-def release_task(task_id: int, body: TokenIn, leases: Service, principal: Answerer) -> Response:
+def release_task(task_id: PathId, body: TokenIn, leases: Service, principal: Answerer) -> Response:
     """Give a task back to the queue."""
     leases.release(task_id, token=body.token, principal=principal)
     return Response(status_code=204)

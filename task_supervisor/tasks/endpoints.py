@@ -8,6 +8,7 @@ from service_kit.accounts.domain import Principal, Scope
 from service_kit.accounts.guards import require_scope
 from service_kit.archive_files import ArchiveFiles
 from service_kit.errors import Unavailable
+from service_kit.row_ids import Offset, PathId
 from task_supervisor.callbacks.service import Callbacks
 from task_supervisor.contract.errors import FileUnknown
 from task_supervisor.contract.schemas import AbortIn, CallbackOut, Settled, TaskIn, TaskOut, TaskPage
@@ -51,7 +52,7 @@ def list_tasks(
     tag: Annotated[list[str] | None, Query()] = None,
     application_name: str | None = None,
     limit: int | None = None,
-    offset: int = 0,
+    offset: Offset = 0,
     cursor: str | None = None,
 ) -> TaskPage:
     """List the tasks that the caller may see, by id."""
@@ -82,27 +83,27 @@ def create_task(
 
 
 @router.get("/{task_id}")
-def get_task(task_id: int, tasks: Service, principal: Reader) -> TaskOut:
+def get_task(task_id: PathId, tasks: Service, principal: Reader) -> TaskOut:
     """Show a task."""
     return tasks.get(task_id, principal=principal)
 
 
 @router.post("/{task_id}/abort")
-def abort_task(task_id: int, body: AbortIn, tasks: Service, principal: Writer) -> Settled:
+def abort_task(task_id: PathId, body: AbortIn, tasks: Service, principal: Writer) -> Settled:
     """Take a task out of the queue; whoever ordered it is told that it failed."""
     return tasks.abort(task_id, reason=body.reason, principal=principal)
 
 
 @router.post("/{task_id}/resend")
 def resend_callback(
-    task_id: int, callbacks: Annotated[Callbacks, Depends(callbacks_of)], principal: Writer
+    task_id: PathId, callbacks: Annotated[Callbacks, Depends(callbacks_of)], principal: Writer
 ) -> CallbackOut:
     """Send the callback of a task again after it was given up."""
     return callbacks.resend(task_id, principal=principal)
 
 
 @router.get("/{task_id}/files/{number}")
-def get_file(*, task_id: int, number: int, request: Request, tasks: Service, principal: Reader) -> Response:
+def get_file(*, task_id: PathId, number: int, request: Request, tasks: Service, principal: Reader) -> Response:
     """Stream a file that the task shows, in the order of its content: volumes, then pictures.
 
     Neither address nor file name says which session it is.

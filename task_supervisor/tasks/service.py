@@ -12,9 +12,9 @@ from service_kit.accounts.domain import Principal, Scope
 from service_kit.accounts.errors import ScopeMissing
 from service_kit.database import Database, UnitOfWork
 from service_kit.outbox import enqueue
-from service_kit.paging import clamp_limit, decode_cursor, encode_cursor
+from service_kit.paging import clamp_limit, decode_id_cursor, encode_cursor
 from service_kit.tables import utc_now
-from task_supervisor.contract.errors import CallbackRefused, TaskSettled, TaskUnknown, TemplateUnknown
+from task_supervisor.contract.errors import CallbackRefused, KeyTaken, TaskSettled, TaskUnknown, TemplateUnknown
 from task_supervisor.contract.schemas import Settled, TaskIn, TaskOut, TaskPage
 from task_supervisor.contract.states import TaskStatus
 from task_supervisor.db import repository
@@ -78,6 +78,8 @@ class Tasks:
         Raises
         ------
         ScopeMissing, TemplateUnknown, CallbackRefused, ContentRefused
+        KeyTaken
+            If the key is a task's of another study, or of one that the caller may not see.
         """
         if not principal.has_scope(Scope.supervisor_write, study=body.project, site=body.site):
             raise ScopeMissing(scope=Scope.supervisor_write, study=body.project)
@@ -87,14 +89,14 @@ class Tasks:
         shown_content(body.content)
         try:
             with self._context.database.write() as uow:
-                known = None if key is None else repository.task_by_key(uow, key)
+                known = None if key is None else _task_of_key(uow, key, project=body.project, principal=principal)
                 row = known or self._insert(uow, body, actor=principal.username, key=key)
                 return Made(self._whole(uow, row, principal), is_new=known is None)
         except IntegrityError:
             if key is None:
                 raise
             with self._context.database.read() as uow:  # the same key was stored at the same moment
-                row_of_key = repository.task_by_key(uow, key)
+                row_of_key = _task_of_key(uow, key, project=body.project, principal=principal)
                 assert row_of_key is not None
                 return Made(self._whole(uow, row_of_key, principal), is_new=False)
 
@@ -134,7 +136,7 @@ class Tasks:
     ) -> TaskPage:
         """List the tasks that somebody may see, page by page."""
         now, size = utc_now(), clamp_limit(limit)
-        after = decode_cursor(cursor)
+        after = decode_id_cursor(cursor)
         with self._context.database.read() as uow:
             where = [
                 repository.visible(principal, answerable_only=wanted.answerable_only),
@@ -145,7 +147,7 @@ class Tasks:
                 uow,
                 where,
                 limit=size + 1,
-                after=int(after[0]) if after else None,
+                after=after,
                 offset=max(0, offset),
                 newest_first=newest_first,
             )
@@ -220,11 +222,22 @@ def visible_row(uow: UnitOfWork, task_id: int, *, principal: Principal) -> TaskR
     TaskUnknown
     """
     row = repository.task(uow, task_id)
-    if row is not None:
-        users = repository.labels(uow, [task_id])[task_id].get("user", [])
-        if may_see(principal, presentation.audience(row, users)):
-            return row
-    raise TaskUnknown(task_id)
+    if row is None or not _is_visible(uow, row, principal):
+        raise TaskUnknown(task_id)
+    return row
+
+
+def _is_visible(uow: UnitOfWork, row: TaskRow, principal: Principal) -> bool:
+    assert row.id is not None
+    users = repository.labels(uow, [row.id])[row.id].get("user", [])
+    return may_see(principal, presentation.audience(row, users))
+
+
+def _task_of_key(uow: UnitOfWork, key: str, *, project: str, principal: Principal) -> TaskRow | None:
+    row = repository.task_by_key(uow, key)
+    if row is not None and (row.project != project or not _is_visible(uow, row, principal)):
+        raise KeyTaken
+    return row
 
 
 def order_callback(

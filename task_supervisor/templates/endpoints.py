@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from service_kit.accounts.domain import Principal, Scope
+from service_kit.accounts.errors import EVERY_STUDY, ScopeMissing
 from service_kit.accounts.guards import require_scope
 from task_supervisor.contract.schemas import TemplateIn, TemplateList, TemplateOut
 from task_supervisor.templates.service import URI, Templates
@@ -33,7 +34,12 @@ def list_templates(templates: Service, _principal: Reader) -> TemplateList:
 
 @router.post("", status_code=201)
 def put_template(body: TemplateIn, response: Response, templates: Service, principal: Writer) -> TemplateOut:
-    """Add a template, or a new version of one: 201; the same text again: 200."""
+    """Add a template, or a new version of one: 201; the same text again: 200.
+
+    Every study uses it, so its author needs the right for every study.
+    """
+    if not principal.has_scope_everywhere(Scope.supervisor_write):
+        raise ScopeMissing(scope=Scope.supervisor_write, study=EVERY_STUDY)
     stored = templates.put(body, actor=principal.username)
     response.status_code = 201 if stored.is_new else 200
     return stored.template

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.guards import require_role
+from service_kit.row_ids import PathId
 from service_kit.web.pages import Pages
 from task_supervisor.callbacks.service import Callbacks
 from task_supervisor.contract.errors import NothingToClaim
@@ -107,7 +108,7 @@ def claim_next(
 def abort(
     *,
     request: Request,
-    task_id: int,
+    task_id: PathId,
     tasks: TaskService,
     principal: Annotated[Principal, Depends(require_role(Role.coordinator))],
     reason: Annotated[str, Form(min_length=1, max_length=500)],
@@ -120,7 +121,7 @@ def abort(
 @router.post("/{task_id:int}/resend")
 def resend(
     request: Request,
-    task_id: int,
+    task_id: PathId,
     callbacks: Annotated[Callbacks, Depends(callbacks_of)],
     principal: Annotated[Principal, Depends(require_role(Role.coordinator))],
 ) -> Response:
@@ -136,6 +137,6 @@ async def events(request: Request, _principal: Viewer) -> Response:
 
 
 @router.get("/{task_id:int}")
-def task_page(request: Request, task_id: int, data: Annotated[PageData, Depends(page_data)]) -> Response:
+def task_page(request: Request, task_id: PathId, data: Annotated[PageData, Depends(page_data)]) -> Response:
     """Show a task: the images, and the form beside them."""
     return PAGES.render(request, "task.html", {"task_id": task_id, "data": data})

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.guards import require_role
 from service_kit.database import Database
+from service_kit.row_ids import PathId
 from service_kit.tables import utc_now
 from service_kit.web.pages import Pages
 from task_supervisor.answers import forms
@@ -47,7 +48,7 @@ class PageData:
 def page_data(
     *,
     request: Request,
-    task_id: int,
+    task_id: PathId,
     principal: Annotated[Principal, Depends(require_role(Role.annotator, Role.coordinator))],
     tasks: Annotated[Tasks, Depends(tasks_of)],
 ) -> PageData:

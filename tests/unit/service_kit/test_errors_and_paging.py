@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service_kit import errors, problems
 from service_kit.errors import InvalidInput, ServiceError
-from service_kit.paging import decode_cursor, encode_cursor
+from service_kit.paging import decode_cursor, decode_id_cursor, encode_cursor
 
 
 def kinds() -> list[type[ServiceError]]:
@@ -59,3 +59,9 @@ def test_a_cursor_comes_back_as_it_was(values: list[object]) -> None:
 def test_a_foreign_cursor_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(InvalidInput, match="start again"):
         decode_cursor(text)
+
+
+@pytest.mark.parametrize("values", [[], ["a"], [True], [None], [1.5], [1, 2], [2**63], [-1], [[1]]])
+def test_a_cursor_with_something_else_than_an_id_is_refused(values: list[object]) -> None:
+    with pytest.raises(InvalidInput):
+        decode_id_cursor(encode_cursor(*values))

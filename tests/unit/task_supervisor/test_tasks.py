@@ -156,3 +156,39 @@ def test_nobody_gets_in_without_a_token(house):
 
     assert TestClient(house.app).get("/api/v1/tasks").status_code == 401
     assert GOVERNOR not in TestClient(house.app).get("/api/v1/tasks").text
+
+
+def test_a_known_key_shows_nobody_the_task_of_another_study(house):
+    house.make_task(key="k")
+    house.add("chest", Role.coordinator, study="chest")
+    body = {"project": "chest", "template": "brain_mask_review", "content": {}}
+    for name in ("chest", "flows"):
+        answer = house.as_(name).post("/api/v1/tasks", json=body, headers={"Idempotency-Key": "k"})
+        assert (answer.status_code, "SUBJECT_01" in answer.text) == (409, False)
+    house.add("elsewhere", Role.coordinator, study="brain", site="B")
+    house.make_task(key="at-a", site="A")
+    body = {"project": "brain", "site": "B", "template": "brain_mask_review", "content": {}}
+    answer = house.as_("elsewhere").post("/api/v1/tasks", json=body, headers={"Idempotency-Key": "at-a"})
+    assert answer.status_code == 409
+
+
+def test_a_template_is_written_by_those_who_may_write_in_every_study(house):
+    house.add("chest", Role.coordinator, study="chest")
+    body = {"label": "brain_mask_review", "content": TEMPLATE}
+    refused = house.as_("chest").post("/api/v1/task_templates", json=body)
+    assert (refused.status_code, "every study" in refused.text) == (403, True)
+    assert house.as_("coco").post("/api/v1/task_templates", json=body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/tasks/99999999999999999999",
+        "/tasks/99999999999999999999",
+        "/api/v1/tasks?offset=99999999999999999999",
+        "/api/v1/tasks?cursor=WyJhIl0",
+        "/api/v1/tasks?cursor=W10",
+    ],
+)
+def test_a_number_that_no_row_can_have_is_no_fault_of_ours(house, address):
+    assert house.as_("coco").get(address).status_code in {400, 404}

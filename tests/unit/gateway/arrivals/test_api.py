@@ -138,3 +138,10 @@ def test_the_app_is_ready_and_completes_quiet_arrivals_by_itself(http, client, r
     while client.arrival(1).flow_run_id is None and monotonic() < deadline:
         sleep(0.05)
     assert client.arrival(1).flow_run_id == "run-arrival-1"
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/v1/arrivals/99999999999999999999", "/api/v1/arrivals?cursor=Wzk5OTk5OTk5OTk5OTk5OTk5OTk5XQ"]
+)
+def test_a_number_that_no_row_can_have_is_no_fault_of_ours(http, token, address):
+    assert http.get(address, headers={"Authorization": f"Bearer {token}"}).status_code in {400, 404}
