@@ -46,5 +46,5 @@ def test_only_transient_errors_are_worth_a_retry():
             self.data = data
 
     retried = [type(error).__name__ for error in ERRORS if is_worth_a_retry(None, None, State(error))]
-    assert retried == ["TransientError", "ArchiveUnavailable", "UploadIncomplete"]
+    assert retried == ["TransientError", "ArchiveUnavailable", "UploadIncomplete", "VolumeDiffers"]
     assert not is_worth_a_retry(None, None, State(ValueError("a bug")))
