@@ -1,6 +1,6 @@
 """Write the released measurements of a study as a table, CSV and JSON, atomically and idempotently.
 
-Each session has a file of its own rows; the table is put together anew from all of them, under a lock. Two releases at
+Each session of a subject has a file of its own rows; the table is put together anew from all of them, under a lock. Two releases at
 once, or one twice, or one cut off in the middle, end in the same table. POSIX only (file locks, rename).
 """
 
@@ -16,6 +16,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tasks.records import Record
 
@@ -70,7 +71,9 @@ def release_table(measurements: Iterable[MeasurementRecord], *, wanted: Sequence
     return tuple(sorted(rows, key=_order))
 
 
-def write_release(folder: Path, session: str, rows: Sequence[ReleaseRow], *, stem: str) -> Release:
+def write_release(
+    folder: Path, session: str, rows: Sequence[ReleaseRow], *, stem: str, subject: str | None = None
+) -> Release:
     """Release the rows of one session into the table of its study.
 
     Parameters
@@ -83,18 +86,23 @@ def write_release(folder: Path, session: str, rows: Sequence[ReleaseRow], *, ste
         The rows of that session; none takes the session out of the table.
     stem
         Name of the table's files without ending, the study's name.
+    subject
+        Label of the subject, since two subjects may have sessions of one label; that of the rows by default.
     """
     if any(row.session != session for row in rows):
         raise ValueError("rows of another session")
+    subjects = {row.subject for row in rows} | ({subject} if subject is not None else set())
+    if len(subjects) != 1:
+        raise ValueError("rows of several subjects, or none and no subject named")
     sessions = folder / _SESSIONS
-    sessions.mkdir(parents=True, exist_ok=True)
+    own = sessions / _file_name(subjects.pop()) / f"{_file_name(session)}.json"
+    own.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        own = sessions / f"{session}.json"
         if rows:
             _write(own, _as_json(rows))
         else:
             own.unlink(missing_ok=True)
-        table = sorted((row for path in sorted(sessions.glob("*.json")) for row in _read(path)), key=_order)
+        table = sorted((row for path in sorted(sessions.glob("*/*.json")) for row in _read(path)), key=_order)
         csv_path, json_path = folder / f"{stem}.csv", folder / f"{stem}.json"
         _write(csv_path, _as_csv(table))
         _write(json_path, _as_json(table))
@@ -105,6 +113,11 @@ def write_release(folder: Path, session: str, rows: Sequence[ReleaseRow], *, ste
 def _input_digest(measurement: MeasurementRecord) -> str:
     source = measurement.pedigree.get("input")
     return str(source.get("instances_sha256", "")) if isinstance(source, dict) else ""
+
+
+def _file_name(label: str) -> str:
+    """Write a label as the name of a file or folder: different ones stay different, and none leaves its folder."""
+    return quote(label, safe="").replace(".", "%2E")
 
 
 def _order(row: ReleaseRow) -> tuple[str, str, str, str]:

@@ -70,9 +70,35 @@ def test_any_order_and_all_at_once_give_one_table(tmp_path):
 def test_a_session_taken_back_leaves_the_table(tmp_path):
     write_release(tmp_path, "S1", [row("S1")], stem="heads")
     write_release(tmp_path, "S2", [row("S2")], stem="heads")
-    release = write_release(tmp_path, "S1", [], stem="heads")
+    release = write_release(tmp_path, "S1", [], stem="heads", subject="A")
     assert [one["session"] for one in json.loads(release.json_file.read_text())] == ["S2"]
     assert not list(tmp_path.rglob(".heads*"))
+
+
+def test_equal_session_labels_of_two_subjects_stand_side_by_side(tmp_path):
+    write_release(tmp_path, "S1", [row("S1", subject="A", value=1.0)], stem="heads")
+    both = write_release(tmp_path, "S1", [row("S1", subject="B", value=2.0)], stem="heads")
+    assert [(one["subject"], one["value"]) for one in json.loads(both.json_file.read_text())] == [
+        ("A", 1.0),
+        ("B", 2.0),
+    ]
+    left = write_release(tmp_path, "S1", [], stem="heads", subject="A")
+    assert [one["subject"] for one in json.loads(left.json_file.read_text())] == ["B"]
+
+
+@pytest.mark.parametrize("label", ["..", "../..", "a/b", ".hidden"])
+def test_no_label_leaves_the_release_folder(tmp_path, label):
+    folder = tmp_path / "releases"
+    assert write_release(folder, label, [row(label, subject=label)], stem="heads").row_count == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["releases"]
+    assert len(list((folder / "sessions").glob("*/*.json"))) == 1
+
+
+def test_rows_need_one_subject(tmp_path):
+    with pytest.raises(ValueError, match="subject"):
+        write_release(tmp_path, "S1", [row("S1"), row("S1", subject="B")], stem="heads")
+    with pytest.raises(ValueError, match="subject"):
+        write_release(tmp_path, "S1", [], stem="heads")
 
 
 def test_rows_of_another_session_are_a_mistake(tmp_path):
