@@ -143,7 +143,7 @@ class MissingSettings(DeploymentError):
 
 
 class StudyMistakes(DeploymentError):
-    """A study definition has mistakes; they were listed before."""
+    """A study definition has mistakes."""
 
     exit_code = 8
 
@@ -151,7 +151,7 @@ class StudyMistakes(DeploymentError):
         self.folder, self.mistakes = folder, tuple(mistakes)
         lines = "\n".join(f"  {mistake}" for mistake in mistakes)
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__(f"The study in {folder} has {count}; nothing was changed:\n{lines}")
+        super().__init__(f"The study in {folder} has {count}:\n{lines}")
 
 
 class Refused(DeploymentError):

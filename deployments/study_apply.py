@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from deployments.errors import DeploymentError, Refused, StudyMistakes
 from deployments.launcher.child import LAUNCHER_PID, bind_to_launcher
+from deployments.study_check import find_mistakes
 from study_governor.client import GovernorClient, GovernorError
 from task_supervisor.client import SupervisorClient, SupervisorError
 from tasks.archive.xnat import XnatArchive
 from tasks.errors import TaskError
-from tasks.studies import check_study, load_study
+from tasks.studies import load_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,9 +63,8 @@ def checked_study(folder: Path) -> Study:
     StudyMistakes
         With every mistake, each with file and line.
     """
-    mistakes = check_study(folder)
-    if mistakes:
-        raise StudyMistakes(folder, [str(mistake) for mistake in mistakes])
+    if mistakes := find_mistakes(folder):
+        raise StudyMistakes(folder, mistakes)
     return load_study(folder)
 
 
