@@ -41,15 +41,23 @@ HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder for all data. Default: $COHORTFLOW_HOME, else ~/.local/share/cohortflow/home."),
 ]
-PortOption = Annotated[int | None, typer.Option("--port", help="Port of the site; 0 takes a free one. Default: 8080.")]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port of the site; 0 takes a free one. Default: 8080."),
+]
 DicomPortOption = Annotated[
-    int | None, typer.Option("--dicom-port", help="Port of the DICOM receiver; 0 takes a free one. Default: 11112.")
+    int | None,
+    typer.Option(
+        "--dicom-port", min=0, max=65535, help="Port of the DICOM receiver; 0 takes a free one. Default: 11112."
+    ),
 ]
 XnatPortOption = Annotated[
-    int | None, typer.Option("--xnat-port", help="Port of the archive. Default: 8081, or a free one.")
+    int | None,
+    typer.Option("--xnat-port", min=0, max=65535, help="Port of the archive. Default: 8081, or a free one."),
 ]
 PrefectPortOption = Annotated[
-    int | None, typer.Option("--prefect-port", help="Port of the Prefect server. Default: 4200, or a free one.")
+    int | None,
+    typer.Option("--prefect-port", min=0, max=65535, help="Port of the Prefect server. Default: 4200, or a free one."),
 ]
 StudyFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder with study.yaml.", exists=True, file_okay=False)
@@ -140,7 +148,7 @@ def serve(
         ),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; each service has a default.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; each service has a default.")] = 0,
 ) -> None:
     """Run one process alone, with its settings in COHORTFLOW_… environment variables, as containers do."""
     from deployments.logs import configure_logging

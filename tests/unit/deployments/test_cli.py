@@ -107,3 +107,20 @@ def test_a_wrong_argument_is_refused_before_anything_starts(arguments, said):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert said in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["up", "--port", "65536"],
+        ["up", "--dicom-port", "-1"],
+        ["up", "--xnat-port", "70000"],
+        ["up", "--prefect-port", "70000"],
+        ["demo", "--port", "99999"],
+        ["serve", "web", "--port", "99999"],
+    ],
+)
+def test_a_port_that_cannot_be_is_refused_with_the_range(arguments):
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "0<=x<=65535" in result.output
