@@ -20,7 +20,8 @@ _INDEXING = 0x434F484F5254
 def index_instances(uow: UnitOfWork, received: Sequence[ReceivedInstance]) -> list[Indexed]:
     """Write the rows of received objects, in order, within the caller's transaction.
 
-    A known object (same SOP Instance UID and digest) is counted and opens no arrival. A new one joins the receiving
+    A known object (same SOP Instance UID and digest) is counted and opens no arrival, unless it lies in a quarantined
+    one: sent again, that is tried again, in the arrival of its new sender if that differs. A new one joins the receiving
     arrival of its DICOM study and sender, or opens one.
 
     Raises
@@ -37,12 +38,15 @@ def index_instances(uow: UnitOfWork, received: Sequence[ReceivedInstance]) -> li
 def _index(uow: UnitOfWork, received: ReceivedInstance) -> Indexed:
     connection = uow.session.connection()
     known = connection.execute(
-        select(INSTANCES.c.id, INSTANCES.c.arrival_id).where(
-            INSTANCES.c.sop_instance_uid == received.sop_instance_uid, INSTANCES.c.sha256 == received.sha256
-        )
+        select(INSTANCES, ARRIVALS.c.state, ARRIVALS.c.calling_ae, ARRIVALS.c.called_ae)
+        .join(ARRIVALS, ARRIVALS.c.id == INSTANCES.c.arrival_id)
+        .where(INSTANCES.c.sop_instance_uid == received.sop_instance_uid, INSTANCES.c.sha256 == received.sha256)
+        .with_for_update()
     ).first()
     if known is not None:
-        _count_copy(uow, received, instance_id=known.id, arrival_id=known.arrival_id)
+        if known.state == ArrivalState.quarantined.value and known.readable and received.sender.calling_ae:
+            _take_up_again(uow, received, known)
+        _count_copy(uow, received, instance_id=known.id, arrival_id=_arrival_of(uow, known.id))
         return Indexed.duplicate
     connection.execute(
         insert(INSTANCES).values(
@@ -63,6 +67,76 @@ def _index(uow: UnitOfWork, received: ReceivedInstance) -> Indexed:
         )
     )
     return Indexed.new
+
+
+def _take_up_again(uow: UnitOfWork, received: ReceivedInstance, known: Any) -> None:
+    """Give a readable object of a quarantined arrival another try: it was sent again, perhaps by a mended route.
+
+    The same sender's arrival receives again, and is processed once it is quiet. Another sender's object moves.
+    """
+    connection = uow.session.connection()
+    receiving = ARRIVALS.c.state == ArrivalState.receiving.value
+    same_sender = (known.calling_ae, known.called_ae) == (received.sender.calling_ae, received.sender.called_ae)
+    if same_sender and connection.scalar(select(ARRIVALS.c.id).where(receiving, _of_sender(received))) is None:
+        _receive_again(uow, received, arrival_id=known.arrival_id)
+        return
+    joined = _join_arrival(uow, received)
+    connection.execute(
+        update(INSTANCES)
+        .where(INSTANCES.c.id == known.id)
+        .values(arrival_id=joined, status=InstanceStatus.stored.value, reason=None)
+    )
+    held = int(known.status == InstanceStatus.quarantined.value)
+    left: int = connection.execute(
+        update(ARRIVALS)
+        .where(ARRIVALS.c.id == known.arrival_id)
+        .values(
+            instance_count=ARRIVALS.c.instance_count - 1,
+            quarantined_count=ARRIVALS.c.quarantined_count - held,
+            size_bytes=ARRIVALS.c.size_bytes - known.size_bytes,
+            changed_at=received.received_at,
+        )
+        .returning(ARRIVALS.c.instance_count)
+    ).scalar_one()
+    if left == 0:
+        told = f"All of its objects were sent again and are now in arrival {joined}."
+        connection.execute(update(ARRIVALS).where(ARRIVALS.c.id == known.arrival_id).values(reason=told))
+        _note(uow, received, arrival_id=known.arrival_id, what=told)
+
+
+def _receive_again(uow: UnitOfWork, received: ReceivedInstance, *, arrival_id: int) -> None:
+    connection = uow.session.connection()
+    connection.execute(
+        update(INSTANCES)
+        .where(INSTANCES.c.arrival_id == arrival_id, INSTANCES.c.readable)
+        .values(status=InstanceStatus.stored.value, reason=None)
+    )
+    connection.execute(
+        update(ARRIVALS)
+        .where(ARRIVALS.c.id == arrival_id)
+        .values(
+            state=ArrivalState.receiving.value,
+            quarantined_count=ARRIVALS.c.unreadable_count,
+            last_instance_at=received.received_at,
+            completed_at=None,
+            settled_at=None,
+            reason=None,
+            failures=0,
+            flow_run_id=None,
+        )
+    )
+    _note(uow, received, arrival_id=arrival_id, what="Sent again; tried again once it is complete")
+
+
+def _arrival_of(uow: UnitOfWork, instance_id: int) -> int:
+    found = uow.session.connection().scalar(select(INSTANCES.c.arrival_id).where(INSTANCES.c.id == instance_id))
+    return int(found or 0)
+
+
+def _note(uow: UnitOfWork, received: ReceivedInstance, *, arrival_id: int, what: str) -> None:
+    uow.session.connection().execute(
+        insert(EVENTS).values(arrival_id=arrival_id, at=received.received_at, actor="receiver", what=what)
+    )
 
 
 def _count_copy(uow: UnitOfWork, received: ReceivedInstance, *, instance_id: int, arrival_id: int) -> None:
@@ -137,9 +211,7 @@ def _open_arrival(uow: UnitOfWork, received: ReceivedInstance) -> int:
         .returning(ARRIVALS.c.id)
     )
     what = "First object received" if received.sender.calling_ae else "Object recovered after a restart"
-    connection.execute(
-        insert(EVENTS).values(arrival_id=arrival_id, at=received.received_at, actor="receiver", what=what)
-    )
+    _note(uow, received, arrival_id=arrival_id, what=what)
     return arrival_id
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 
 from gateway.contract.ids import ArrivalId
+from gateway.contract.schemas import Settlement
+from gateway.contract.states import Outcome
 from gateway.db import arrivals as rows
 from gateway.db.tables import ARRIVALS, INSTANCES
 from gateway.domain.received import Sender
@@ -41,7 +43,7 @@ def test_another_study_or_another_sender_is_another_arrival(database, receive):
     assert len(all_arrivals(database)) == 3
 
 
-def test_the_same_bytes_again_are_counted_and_open_nothing(database, receive, arrivals):
+def test_the_same_bytes_of_a_processed_arrival_are_counted_and_open_nothing(database, receive, arrivals):
     receive(content=b"same")
     arrivals.complete(ArrivalId(1), actor="anna")
     receive(content=b"same")
@@ -101,3 +103,53 @@ def test_series_are_summed_up(database, receive):
     with database.read() as uow:
         found = rows.series(uow, ArrivalId(1))
     assert [(one.series_instance_uid, one.count) for one in found] == [("1.1", 2), ("1.2", 1)]
+
+
+def quarantined(arrivals):
+    arrivals.complete(ArrivalId(1), actor="anna")
+    arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.quarantined, reason="No route."), actor="flows")
+
+
+def test_quarantined_objects_that_another_sender_sends_again_move_to_its_arrival(database, receive, arrivals):
+    receive(content=b"one")
+    receive(content=b"two")
+    quarantined(arrivals)
+    receive(content=b"one", sender=OTHER)
+    assert [one.instance_count for one in all_arrivals(database)] == [1, 1]
+    receive(content=b"two", sender=OTHER)
+    old, new = all_arrivals(database)
+    assert (old.state, old.instance_count, old.size_bytes) == ("quarantined", 0, 0)
+    assert "now in arrival 2" in old.reason
+    assert "Nothing is left" in arrivals.get(ArrivalId(1)).next_step
+    assert (new.state, new.calling_ae, new.instance_count, new.size_bytes) == ("receiving", "OTHER", 2, 6)
+    assert [(one.arrival_id, one.status, one.copies) for one in all_instances(database)] == [(2, "stored", 2)] * 2
+    assert arrivals.complete(ArrivalId(2), actor="anna").attempt == 1
+
+
+def test_a_quarantined_arrival_that_its_sender_sends_again_is_tried_again_once(database, receive, arrivals):
+    receive(content=b"one")
+    receive(content=b"two")
+    quarantined(arrivals)
+    receive(content=b"one")
+    receive(content=b"two")
+    (arrival,) = all_arrivals(database)
+    assert (arrival.state, arrival.instance_count, arrival.reason) == ("receiving", 2, None)
+    again = arrivals.complete(ArrivalId(1), actor="anna")
+    assert (again.state, again.attempt) == ("complete", 2)
+
+
+def test_a_quarantined_object_sent_again_joins_what_its_sender_sends_now(database, receive, arrivals):
+    receive(content=b"one")
+    quarantined(arrivals)
+    receive(content=b"new")
+    receive(content=b"one")
+    assert [(one.state, one.instance_count) for one in all_arrivals(database)] == [("quarantined", 0), ("receiving", 2)]
+
+
+def test_an_unreadable_object_sent_again_stays_where_it_is(database, receive, arrivals):
+    receive(content=b"x", unreadable="It is broken.")
+    arrivals.complete(ArrivalId(1), actor="anna")
+    receive(content=b"x", unreadable="It is broken.")
+    receive(content=b"x", unreadable="It is broken.", sender=OTHER)
+    (arrival,) = all_arrivals(database)
+    assert (arrival.state, arrival.duplicate_count) == ("quarantined", 2)
