@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NewType, Protocol
+from urllib.parse import quote
 
 import httpx
 
@@ -90,10 +91,10 @@ class PrefectFlowOrders:
         """See `FlowOrders.order`. One request when the deployment is known already."""
         body = {"parameters": dict(parameters), "idempotency_key": idempotency_key, "tags": list(tags)}
         known = deployment in self._deployment_ids
-        response = self._send("POST", f"/deployments/{self._deployment_id(deployment)}/create_flow_run", json=body)
+        response = self._send("POST", self._run_path(deployment), json=body)
         if response.status_code == 404 and known:
             del self._deployment_ids[deployment]
-            response = self._send("POST", f"/deployments/{self._deployment_id(deployment)}/create_flow_run", json=body)
+            response = self._send("POST", self._run_path(deployment), json=body)
         if response.status_code == 422:
             raise InvalidInput(f"The deployment {deployment!r} refuses these parameters: {response.text[:300]}")
         self._expect(response)
@@ -101,8 +102,8 @@ class PrefectFlowOrders:
 
     def state(self, flow_run_id: FlowRunId) -> FlowRunState | None:
         """See `FlowOrders.state`."""
-        response = self._send("GET", f"/flow_runs/{flow_run_id}")
-        if response.status_code == 404:
+        response = self._send("GET", f"/flow_runs/{quote(flow_run_id, safe='')}")
+        if response.status_code in {404, 422}:  # 422: no id of a run at all
             return None
         self._expect(response)
         state = response.json().get("state") or {"type": "SCHEDULED", "name": "Scheduled"}
@@ -112,9 +113,13 @@ class PrefectFlowOrders:
         """Close the connections."""
         self._client.close()
 
+    def _run_path(self, deployment: str) -> str:
+        return f"/deployments/{quote(self._deployment_id(deployment), safe='')}/create_flow_run"
+
     def _deployment_id(self, deployment: str) -> str:
         if deployment not in self._deployment_ids:
-            response = self._send("GET", f"/deployments/name/{deployment}")
+            parts = deployment.split("/", 1)
+            response = self._send("GET", f"/deployments/name/{'/'.join(quote(part, safe='') for part in parts)}")
             if response.status_code == 404:
                 raise UnknownDeployment(deployment)
             self._expect(response)

@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.contract.ids import ArrivalId
 from gateway.contract.states import ArrivalState
 from gateway.db import arrivals as rows
 from gateway.domain.arrivals import GiveUp, Leave, Reorder, after_flow_run
+from service_kit.errors import ServiceError
 from service_kit.flow_orders import FlowRunId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.arrivals.service import Arrivals
+    from gateway.db.arrivals import OrderedArrival
     from gateway.db.tables import Arrival
     from service_kit.database import Database, UnitOfWork
     from service_kit.flow_orders import FlowOrders, FlowRunState
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 200
+_ROUND_S = 5.0
 
 
 class Processing:
@@ -77,25 +81,33 @@ class Processing:
     def reconcile(self) -> int:
         """Look after every unsettled arrival whose flow run is over; return how many needed it.
 
-        Raises
-        ------
-        Unavailable
-            If the flow server does not answer; nothing is concluded from its silence.
+        Nothing is concluded from the flow server's silence, and one arrival's trouble does not stop the others.
         """
         with self._database.read() as uow:
             waiting = rows.ordered(uow, limit=_MOST_AT_ONCE)
-        handled = 0
+        handled, started = 0, time.monotonic()
         for seen in waiting:
-            state = self._flow_orders.state(FlowRunId(seen.flow_run_id))
-            decision = after_flow_run(None if state is None else state.type, failures=seen.failures)
-            if isinstance(decision, Leave):
-                continue
-            with self._database.write() as uow:
-                arrival = rows.get(uow, seen.id, lock=True)
-                if self._is_current(arrival, attempt=seen.attempt):
-                    self._act(uow, arrival, decision, state)
-                    handled += 1
+            try:
+                handled += self._reconcile(seen)
+            except ServiceError as error:
+                logger.warning("arrival not reconciled", extra={"arrival_id": seen.id, "error": type(error).__name__})
+                if time.monotonic() - started > _ROUND_S:  # it is silence, and the clock has more to do
+                    break
+            except Exception:  # one bad row must not stop the others
+                logger.exception("arrival could not be reconciled", extra={"arrival_id": seen.id})
         return handled
+
+    def _reconcile(self, seen: OrderedArrival) -> bool:
+        state = self._flow_orders.state(FlowRunId(seen.flow_run_id))
+        decision = after_flow_run(None if state is None else state.type, failures=seen.failures)
+        if isinstance(decision, Leave):
+            return False
+        with self._database.write() as uow:
+            arrival = rows.get(uow, seen.id, lock=True)
+            is_current = self._is_current(arrival, attempt=seen.attempt)
+            if is_current:
+                self._act(uow, arrival, decision, state)
+            return is_current
 
     def _act(self, uow: UnitOfWork, arrival: Arrival, decision: Reorder | GiveUp, state: FlowRunState | None) -> None:
         told = "is not known to the flow server" if state is None else f"ended as {state.name} without an answer"

@@ -121,8 +121,7 @@ def test_a_settled_arrival_is_nobodys_business_any_more(ordered, processing, arr
 
 def test_a_silent_flow_server_proves_nothing(ordered, processing, arrivals, flow_orders):
     flow_orders.available = False
-    with pytest.raises(Unavailable):
-        processing.reconcile()
+    assert processing.reconcile() == 0
     assert arrivals.get(ONE).attempt == 1
 
 
@@ -134,3 +133,21 @@ def test_an_order_that_is_given_up_is_quarantined_with_the_cause(arrivals, recei
     record = arrivals.get(ONE)
     assert record.state is ArrivalState.quarantined
     assert "could not be ordered" in record.reason
+
+
+@pytest.mark.parametrize("fault", [Unavailable("The flow server answered 500."), KeyError("type")])
+def test_one_bad_row_does_not_stop_the_others(ordered, processing, dispatch, arrivals, receive, flow_orders, fault):
+    receive(study="1.2.9")
+    arrivals.complete(ArrivalId(2), actor="anna")
+    dispatch()
+    flow_orders.states["run-arrival-2"] = CRASHED
+    state = flow_orders.state
+
+    def faulty(flow_run_id):
+        if flow_run_id == "run-arrival-1":
+            raise fault
+        return state(flow_run_id)
+
+    flow_orders.state = faulty
+    assert processing.reconcile() == 1
+    assert (arrivals.get(ONE).attempt, arrivals.get(ArrivalId(2)).attempt) == (1, 2)
