@@ -51,9 +51,9 @@ async def _run(home: Home, *, wishes: PortWishes, options: LaunchOptions, with_e
     with house.prepared(), launcher_log(home):
         console.print(f"Starting Cohortflow on {home.path}", highlight=False)
         async with house.running() as endpoints:
-            from deployments.launcher.welcome import GENERATED_NOW, welcome
+            from deployments.launcher.welcome import generated_now, welcome
 
-            note = None if house.were_logins_shown else GENERATED_NOW
+            note = None if house.were_logins_shown else generated_now(home.endpoints)
             console.print(welcome(endpoints, house.credentials, logins_note=note))
             house.note_logins_shown()
             console.print(

@@ -13,11 +13,15 @@ from deployments.launcher.endpoints import AE_TITLE
 from deployments.launcher.ports import LOOPBACK
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deployments.launcher.credentials import Credentials
     from deployments.launcher.endpoints import Endpoints
 
 
-GENERATED_NOW = "Generated now and shown this once; change them on the account page."
+def generated_now(endpoints_file: Path) -> str:
+    """Say of log-ins that nobody saw before that they are not shown again, and where they stay meanwhile."""
+    return f"Generated now and shown this once; while it runs they are in {endpoints_file}. Change them on the account page."
 
 
 def welcome(endpoints: Endpoints, credentials: Credentials, *, logins_note: str | None) -> Panel:
