@@ -197,6 +197,4 @@ class DemoUnfinished(DemoError):
 
     def __init__(self, unfinished: Sequence[str]) -> None:
         self.unfinished = tuple(unfinished)
-        super().__init__(
-            f"Not released: {'; '.join(unfinished)}. Its page on the dashboard, or among the arrivals, says why."
-        )
+        super().__init__(f"Not released: {'; '.join(unfinished)}.")

@@ -72,7 +72,7 @@ async def _run(home: Home, *, ports: PortWishes, wishes: DemoWishes, console: Co
             async with AsyncExitStack() as stack:
                 with display.shown():
                     await stack.enter_async_context(house.running())
-                    result = await house.while_running(_carry_out(demo, house, preparing))
+                    result = await house.while_running(_carry_out(demo, house, preparing, display))
                 _report(result, wishes, console)
                 if not wishes.exits:
                     _invite(house, result, wishes=wishes, console=console)
@@ -97,7 +97,9 @@ async def _prepare(demo: Demo, house: House) -> Prepared:
         raise
 
 
-async def _carry_out(demo: Demo, house: House, preparing: asyncio.Task[Prepared]) -> DemoResult:
+async def _carry_out(demo: Demo, house: House, preparing: asyncio.Task[Prepared], display: Display) -> DemoResult:
+    if not preparing.done():
+        display.headline("Everything is ready; preparing the scans")
     prepared = await preparing
     return await asyncio.to_thread(demo.carry_out, prepared, house.endpoints, house.credentials)
 
@@ -116,7 +118,9 @@ def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:
 
 def _invite(house: House, result: DemoResult, *, wishes: DemoWishes, console: Console) -> None:
     """Say where a person goes on."""
-    console.print(welcome(house.endpoints, house.credentials, logins_note="Log in as annotator to answer the reviews."))
+    note = f"Log in as annotator to answer the reviews. Addresses and log-ins stay in {house.home.endpoints}."
+    console.print(welcome(house.endpoints, house.credentials, logins_note=note))
+    house.note_logins_shown()
     for session in result.sessions:
         console.print(f"{session.label or session.subject}: {session.stage} {session.why}".rstrip(), highlight=False)
         if session.web_uri:

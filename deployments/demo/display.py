@@ -35,6 +35,7 @@ class Display:
         self._began = time.monotonic()
         self._headline = "Starting"
         self._spinner = Spinner("dots")
+        self._now = ""
         self._ready: list[str] = []
         self._download: tuple[int, int] | None = None
         self._rows: dict[str, Progress] = {}
@@ -55,6 +56,13 @@ class Display:
         with self._lock:
             if text != self._headline:
                 self._headline = text
+                self._line(text)
+
+    def doing(self, text: str, *, is_news: bool = True) -> None:
+        """Say what is worked on beside the start; a line of its own where there is no terminal, if it is news."""
+        with self._lock:
+            self._now = text
+            if text and is_news:
                 self._line(text)
 
     def part_ready(self, name: str) -> None:
@@ -98,6 +106,8 @@ class Display:
         parts: list[Any] = [self._spinner]
         if not self._rows and self._ready:
             parts.append(Text("ready: " + ", ".join(self._ready), style="green"))
+        if self._now:
+            parts.append(Text(self._now))
         if self._download is not None and self._download[0] < self._download[1]:
             done, total = self._download
             bar = Table.grid(padding=(0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from deployments.demo.reader import accept_open_tasks
-from deployments.demo.stages import ArrivalSeen, SessionSeen
+from deployments.demo.stages import ArrivalSeen, SessionSeen, Stage, stage_of
 from gateway.client import GatewayClient
 from study_governor.client import GovernorClient
 from task_supervisor.client import SupervisorClient
@@ -13,6 +13,15 @@ from task_supervisor.client import SupervisorClient
 if TYPE_CHECKING:
     from deployments.launcher.credentials import PersonLogin
     from deployments.launcher.endpoints import Endpoints
+
+
+def newest_reason(governor: GovernorClient, experiment_id: int) -> str:
+    """Give the reason with which the last step of a session that ran something was answered; empty when there is none."""
+    ran = [action.executions for action in governor.actions(experiment_id) if action.executions]
+    for brief in reversed(ran[-1] if ran else []):
+        if reason := governor.execution(brief.id).result_values.get("reason"):
+            return str(reason)
+    return ""
 
 
 class HouseView:
@@ -60,7 +69,10 @@ class HouseView:
         """Give the session of a label in the study's cohort."""
         for row in self._governor.experiments(cohort=self._cohort, text=label):
             if row.label == label:
-                return SessionSeen(id=row.id, state=row.state, web_uri=row.web_uri, why=row.why or "")
+                why = row.why or ""
+                if stage_of(row.state) is Stage.aside:
+                    why = newest_reason(self._governor, row.id) or why
+                return SessionSeen(id=row.id, state=row.state, web_uri=row.web_uri, why=why)
         return None
 
     def measurements(self, labels: set[str]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,10 @@ def _go_on() -> None:
     """Ask for nothing to end."""
 
 
+def _count_silently(_: int) -> None:
+    """Tell nobody how many images are done."""
+
+
 @dataclass(frozen=True)
 class OutgoingSession:
     """One DICOM study of one subject, de-identified and ready to be sent."""
@@ -56,7 +61,13 @@ class Prepared:
     left_out: dict[str, int]
 
 
-def prepare_bundled(home: Home, fetch: Callable[[], Path], *, check: Check = _go_on) -> Prepared:
+def prepare_bundled(
+    home: Home,
+    fetch: Callable[[], Path],
+    *,
+    check: Check = _go_on,
+    on_image: Callable[[int], None] = _count_silently,
+) -> Prepared:
     """De-identify the two sessions of the demonstration, or give what an earlier run prepared.
 
     Parameters
@@ -65,7 +76,10 @@ def prepare_bundled(home: Home, fetch: Callable[[], Path], *, check: Check = _go
         Gives the archive with the sessions; called only when they are not prepared yet.
     check
         Called before each image; raises to end the work.
+    on_image
+        Called before each image with the number of those before it.
     """
+    check = _counting(check, on_image)
     outgoing = home.path / "outgoing" / "demo"
     policy = Policy(CodeBook(home.private).key, protocol_id=PROTOCOL_ID, site_id=SITE_ID, keep_dates=True)
     recipe = {"recipe": _RECIPE, "archive": ARCHIVE_SHA256, "key": hashlib.sha256(policy.key).hexdigest()[:16]}
@@ -92,7 +106,9 @@ def prepare_bundled(home: Home, fetch: Callable[[], Path], *, check: Check = _go
     )
 
 
-def prepare_own(home: Home, folder: Path, *, check: Check = _go_on) -> Prepared:
+def prepare_own(
+    home: Home, folder: Path, *, check: Check = _go_on, on_image: Callable[[int], None] = _count_silently
+) -> Prepared:
     """De-identify somebody's own scans; who is who stays in the home's private folder.
 
     Raises
@@ -100,6 +116,7 @@ def prepare_own(home: Home, folder: Path, *, check: Check = _go_on) -> Prepared:
     NothingToSend
         If the folder holds no DICOM image.
     """
+    check = _counting(check, on_image)
     outgoing = home.path / "outgoing" / "own"
     shutil.rmtree(outgoing, ignore_errors=True)
     book = CodeBook(home.private)
@@ -113,6 +130,16 @@ def prepare_own(home: Home, folder: Path, *, check: Check = _go_on) -> Prepared:
     if not sessions:
         raise NothingToSend(folder)
     return Prepared(sessions=tuple(sessions), left_out=dict(left_out))
+
+
+def _counting(check: Check, on_image: Callable[[int], None]) -> Check:
+    done = count()
+
+    def check_and_count() -> None:
+        check()
+        on_image(next(done))
+
+    return check_and_count
 
 
 def _always(subject: str) -> Callable[[FileDataset], str]:

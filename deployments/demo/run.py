@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from deployments.launcher.home import Home
 
 
+NEWS_EVERY_IMAGES = 100
+"""Where there is no terminal, so often a line says how far the de-identification is."""
+
+
 @dataclass(frozen=True)
 class DemoOptions:
     """What the demonstration shall do.
@@ -75,8 +79,13 @@ class Demo:
         from deployments.demo.prepare import prepare_bundled, prepare_own
 
         if self._options.own_scans is not None:
-            return prepare_own(self._home, self._options.own_scans, check=self._check)
-        return prepare_bundled(self._home, self._fetch, check=self._check)
+            prepared = prepare_own(
+                self._home, self._options.own_scans, check=self._check, on_image=self._note_deidentified
+            )
+        else:
+            prepared = prepare_bundled(self._home, self._fetch, check=self._check, on_image=self._note_deidentified)
+        self._display.doing("")
+        return prepared
 
     def carry_out(self, prepared: Prepared, endpoints: Endpoints, credentials: Credentials) -> DemoResult:
         """Send, follow, answer the reviews if asked to, and collect what came of it.
@@ -103,11 +112,16 @@ class Demo:
             )
 
     def _fetch(self) -> Path:
+        self._display.doing(f"Fetching the scans ({ARCHIVE_BYTES / 1e6:.0f} MB, once)")
         return fetch_archive(cache_folder(), on_bytes=self._note_bytes)
 
     def _note_bytes(self, done: int) -> None:
         self._check()
         self._display.downloaded(done, ARCHIVE_BYTES)
+
+    def _note_deidentified(self, done: int) -> None:
+        text = f"De-identifying the scans: {done} images done" if done else "De-identifying the scans"
+        self._display.doing(text, is_news=done % NEWS_EVERY_IMAGES == 0)
 
     def _send_all(self, prepared: Prepared, *, port: int) -> None:
         self._display.headline("Sending by C-STORE")

@@ -109,7 +109,7 @@ def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSee
     if arrival.state != "accepted" or session is None:
         label = arrival.session_label or progress.label
         return replace(progress, stage=Stage.received, label=label)
-    stage = _OF_STATE.get(session.state, Stage.aside)
+    stage = stage_of(session.state)
     return replace(
         progress,
         stage=stage,
@@ -119,6 +119,17 @@ def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSee
         web_uri=session.web_uri,
         experiment_id=session.id,
     )
+
+
+def stage_of(state: str) -> Stage:
+    """Give the stage of a state of the governor; what is not on the path is aside.
+
+    Examples
+    --------
+    >>> stage_of("extraction_failed")
+    <Stage.aside: 'aside'>
+    """
+    return _OF_STATE.get(state, Stage.aside)
 
 
 def _why_aside(session: SessionSeen) -> str:

@@ -55,3 +55,12 @@ def test_the_table_of_biomarkers_shows_value_and_unit():
     assert "1234.6" in text
     assert "mL" in text
     assert "brain_tiv 1.0" in text
+
+
+def test_what_is_worked_on_is_a_line_when_it_is_news():
+    plain = console()
+    display = Display(plain)
+    display.doing("De-identifying the scans")
+    display.doing("De-identifying the scans: 7 images done", is_news=False)
+    display.doing("")
+    assert [line.split("s  ")[-1] for line in plain.file.getvalue().splitlines()] == ["De-identifying the scans"]

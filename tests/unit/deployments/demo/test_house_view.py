@@ -1,0 +1,28 @@
+"""What the demonstration reads from the services."""
+
+from types import SimpleNamespace
+
+from deployments.demo.house_view import newest_reason
+
+VALUES = {11: {"reason": "An older one."}, 12: {"reason": "The session holds no T1-weighted scan."}, 13: {}}
+
+
+class Governor:
+    """Answers of a governor, by the ids of the executions of each action."""
+
+    def __init__(self, *actions):
+        self._actions = actions
+
+    def actions(self, _):
+        return [SimpleNamespace(executions=[SimpleNamespace(id=one) for one in each]) for each in self._actions]
+
+    def execution(self, execution_id):
+        return SimpleNamespace(result_values=VALUES[execution_id])
+
+
+def test_the_reason_is_that_of_the_last_step_in_which_something_ran():
+    assert newest_reason(Governor([11], [12], []), 7) == "The session holds no T1-weighted scan."
+
+
+def test_a_reason_of_long_ago_is_not_given():
+    assert newest_reason(Governor([11], [13], []), 7) == ""
