@@ -43,9 +43,11 @@ async def extract_biomarkers(execution_id: int) -> str:
         async with execution_of(wiring.governor(), execution_id) as execution:
             if not execution.is_open:
                 return "closed"
-            folder = wiring.work_folder(f"execution-{execution_id}")
-            outcome = await _measure_session(wiring, execution, folder)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            folder = wiring.work_folder(f"execution-{execution_id}-{execution.record.attempt}")
+            try:
+                outcome = await _measure_session(wiring, execution, folder)
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return outcome
 
 

@@ -6,6 +6,7 @@ Tree::
     ├── InvalidInput
     │   ├── WorkflowRefused       the workflow file has mistakes, each with its line
     │   ├── AnswerRefused         the answer of an execution is incomplete
+    │   ├── ForeignArtifact       the file is not one of this session's in the archive
     │   └── LabelRefused          a label holds characters that addresses and folders cannot carry
     ├── NotFound
     │   ├── ThingUnknown          no cohort, subject, session, … of this id or label
@@ -14,6 +15,7 @@ Tree::
     │   └── SecretRefused         neither the scope nor the execution's secret
     └── Conflict
         ├── LabelTaken            the label is used already
+        ├── SiteDiffers           the session belongs to another site
         ├── WorkflowDiffers       the label stands for another workflow text
         ├── NoTransition          no transition leads there from the present state
         ├── ConditionNotMet       there is one, but its condition does not hold
@@ -104,6 +106,24 @@ class LabelTaken(Conflict):
         self.what = what
         self.label = label
         super().__init__(f"There is a {what} {label!r} already.")
+
+
+class SiteDiffers(Conflict):
+    """The session belongs to another site."""
+
+    def __init__(self, label: str, *, site: str) -> None:
+        self.label = label
+        self.site = site
+        super().__init__(f"Session {label} belongs to site {site}; images of it from another site are not taken.")
+
+
+class ForeignArtifact(InvalidInput):
+    """The file is not one of this session's in the archive."""
+
+    def __init__(self, label: str, *, uri: str) -> None:
+        self.label = label
+        self.uri = uri
+        super().__init__(f"Session {label} can show its own files of the archive only, below its own address.")
 
 
 class WorkflowDiffers(Conflict):

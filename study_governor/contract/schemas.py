@@ -13,6 +13,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from study_governor.contract.states import ArtifactKind, ExecutionResult, ExecutionStatus
 
+#: A file of a session in the archive; nothing else of the archive is ever asked for on behalf of a page.
+ARCHIVE_FILE = r"^/data/experiments/[A-Za-z0-9_.\-]+/(scans/[^/\s?#\\]+/)?resources/[^/\s?#\\]+/files/[^\s?#\\]+$"
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$"
 
 
@@ -260,7 +262,7 @@ class ExecutionPut(_Request):
     run_log: str | None = None
     result_log: str | None = None
     secret_key: str | None = None
-    flow_run_id: str | None = Field(default=None, max_length=64)
+    flow_run_id: str | None = Field(default=None, max_length=64, pattern=r"^[0-9A-Za-z_\-]+$")
 
 
 class MeasurementPut(_Request):
@@ -293,7 +295,7 @@ class ArtifactPut(_Request):
 
     kind: ArtifactKind
     title: str = Field(max_length=200)
-    uri: str = Field(max_length=1024, pattern=r"^/data/[^\s?#\\]+$")
+    uri: str = Field(max_length=1024, pattern=ARCHIVE_FILE)
     media_type: str = Field(max_length=100, pattern=r"^[\w.+\-]+/[\w.+\-]+$")
 
 

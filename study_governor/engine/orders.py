@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
+from service_kit.errors import Unavailable
 from service_kit.flow_orders import FlowRunId
 from service_kit.tables import utc_now
 from study_governor.contract.states import ExecutionStatus
@@ -107,7 +108,11 @@ class Orders:
         ordered = 0
         for one in pending:
             self._asked_at[one.execution_id] = time.monotonic()
-            state = self._flow_orders.state(FlowRunId(one.flow_run_id))
+            try:
+                state = self._flow_orders.state(FlowRunId(one.flow_run_id))
+            except Unavailable as error:  # the others may be answered
+                logger.warning("flow run not answered for", extra={"execution": one.execution_id, "error": str(error)})
+                continue
             if state is None or state.terminal:
                 ordered += self._recover(one, state)
         return ordered

@@ -45,3 +45,5 @@ class Watch:
                 self._look()
             except (ServiceError, DBAPIError) as error:
                 logger.warning("watch could not look", extra={"watch": self._name, "error": type(error).__name__})
+            except Exception:  # the watch must not end for a fault; the next look tries again
+                logger.exception("watch failed in one look", extra={"watch": self._name})

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Response
 
+from service_kit.accounts.errors import ScopeMissing
 from service_kit.problems import problem, status_of
 from study_governor.access import Governor, Within, Writer, need_scope
 from study_governor.addresses import uri
@@ -28,7 +29,7 @@ from study_governor.contract.schemas import (
 from study_governor.db.tables import ActionRow, CohortRow, SubjectRow
 from study_governor.experiments.attributes import experiment_ids, set_experiment_ids
 from study_governor.experiments.service import SessionFilter
-from study_governor.reach import WRITE, reach_of
+from study_governor.reach import EXECUTE, WRITE, reach_of
 
 router = APIRouter(tags=["experiments"])
 _Label = Annotated[str, Path(pattern=LABEL)]
@@ -46,8 +47,14 @@ def put_experiment(
     response: Response,
 ) -> ExperimentRecord:
     """Create a session, which then takes its first step, or add to what is known of it. Twice is once."""
-    need_scope(principal, WRITE, study=cohort, site=said.site)
-    experiment_id, is_new = governor.experiments.put(cohort, subject, label, said=said, actor=principal.username)
+    within = reach_of(principal)
+    if not within.covers(cohort, said.site):
+        raise ScopeMissing(scope=WRITE, study=cohort)
+    if said.external_ids or said.subject_external_ids:  # they say whose files in the archive are shown
+        need_scope(principal, EXECUTE, study=cohort, site=said.site)
+    experiment_id, is_new = governor.experiments.put(
+        cohort, subject, label, said=said, actor=principal.username, reach=within
+    )
     if not is_new:
         governor.changed(experiment_id)
     response.status_code = 201 if is_new else 200

@@ -20,7 +20,7 @@ from study_governor.cohorts.service import (
     put_cohort,
     set_subject_ids,
 )
-from study_governor.contract.errors import LabelTaken, ThingUnknown
+from study_governor.contract.errors import LabelTaken, SiteDiffers, ThingUnknown
 from study_governor.contract.schemas import (
     ActionRecord,
     ExecutionBrief,
@@ -88,7 +88,9 @@ class Experiments:
         self._engine = engine
         self.addresses = addresses
 
-    def put(self, cohort: str, subject: str, label: str, *, said: ExperimentPut, actor: str) -> tuple[int, bool]:
+    def put(
+        self, cohort: str, subject: str, label: str, *, said: ExperimentPut, actor: str, reach: Reach | None = None
+    ) -> tuple[int, bool]:
         """Create a session, which then takes its first step, or add to what is known of it; return whether it is new.
 
         A known session stays in its workflow, and in its state unless its images changed: then it begins again.
@@ -97,6 +99,8 @@ class Experiments:
         ------
         ThingUnknown
             If there is no such workflow.
+        SiteDiffers
+            If a known session belongs to another site.
         """
 
         def put(uow: UnitOfWork) -> tuple[int, bool]:
@@ -117,7 +121,11 @@ class Experiments:
                     scandate=said.scandate,
                     workflow_label=said.workflow_label,
                 )
-            row.site = said.site or row.site
+            elif reach is not None and not reach.covers(cohort, row.site):
+                raise ThingUnknown("session", label)
+            elif row.site is not None and said.site not in {None, row.site}:
+                raise SiteDiffers(label, site=row.site)
+            row.site = row.site or said.site
             row.freetext = said.freetext or row.freetext
             is_changed = (
                 None not in {row.content_sha256, said.content_sha256} and row.content_sha256 != said.content_sha256

@@ -8,10 +8,11 @@ from sqlmodel import col, select
 
 from service_kit.paging import Page, clamp_limit, decode_cursor, encode_cursor
 from service_kit.tables import utc_now
-from study_governor.contract.errors import ThingUnknown
+from study_governor.contract.errors import ForeignArtifact, ThingUnknown
 from study_governor.contract.schemas import ArtifactPut, ArtifactRecord, MeasurementPut, MeasurementRecord
 from study_governor.contract.states import ArtifactKind
 from study_governor.db.tables import ArtifactRow, CohortRow, ExperimentRow, MeasurementRow, StateRow, SubjectRow
+from study_governor.experiments.attributes import experiment_ids
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -94,7 +95,16 @@ def page_measurements(
 
 
 def put_artifact(session: Session, experiment_id: int, name: str, said: ArtifactPut) -> bool:
-    """Note a file of the archive under its name; return whether it is new."""
+    """Note a file of the session in the archive under its name; return whether it is new.
+
+    Raises
+    ------
+    ForeignArtifact
+        If the file is not below the session's own address in the archive.
+    """
+    own = experiment_ids(session, experiment_id).get("XNAT")
+    if own is not None and not said.uri.startswith(f"/data/experiments/{own}/"):
+        raise ForeignArtifact(str(experiment_id), uri=said.uri)
     row = session.exec(
         select(ArtifactRow).where(ArtifactRow.experiment_id == experiment_id, ArtifactRow.name == name)
     ).first()

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from service_kit.accounts.domain import Principal, Role
-from service_kit.accounts.guards import require_role
+from service_kit.accounts.errors import RoleMissing
+from service_kit.accounts.guards import CurrentPrincipal, require_role
 from service_kit.errors import Conflict, Unavailable
 from service_kit.tables import utc_now
 from service_kit.web.pages import Pages
@@ -34,8 +35,12 @@ _PICTURE_CACHE_S = 300
 
 
 @router.get("/")
-def show_dashboard(request: Request, governor: Governor, principal: Looker) -> Response:
-    """Show where all sessions are and what needs somebody."""
+def show_dashboard(request: Request, governor: Governor, principal: CurrentPrincipal) -> Response:
+    """Show where all sessions are and what needs somebody; annotators are led to their tasks."""
+    if not principal.may(Role.coordinator) and principal.may(Role.annotator):
+        return RedirectResponse(pages.site_url(request, "/tasks/"), status_code=303)
+    if not principal.may(Role.coordinator):
+        raise RoleMissing(roles=(Role.coordinator,))
     return pages.render(request, "dashboard.html", _dashboard(request, governor, reach_of(principal)))
 
 

@@ -116,6 +116,7 @@ class SessionView:
     measurements: tuple[MeasurementShown, ...]
     timeline: tuple[EventShown, ...]
     why: str | None
+    note: str | None
 
     @property
     def task_id(self) -> int | None:
@@ -163,8 +164,20 @@ def view_session(governor: Services, session: Session, experiment_id: int, *, re
         files=tuple(one for one in artifacts if one.kind not in (*_PICTURES, *_REPORTS)),
         measurements=_measurements(session, experiment_id, reach=reach),
         timeline=timeline,
-        why=cause(record.why, state.freetext),
+        why=cause(record.why, state.freetext)
+        or (_reason_reported(session, actions) if kind is StateKind.END else None),
+        note=row.freetext,
     )
+
+
+def _reason_reported(session: Session, actions: list[ActionRecord]) -> str | None:
+    """Return the reason that the work before the present state gave for leading here."""
+    for brief in actions[-2].executions if len(actions) > 1 else ():
+        execution = session.get(ExecutionRow, brief.id)
+        reason = execution.result_values.get("reason") if execution is not None else None
+        if isinstance(reason, str) and reason.strip():
+            return reason.strip()
+    return None
 
 
 def _measurements(session: Session, experiment_id: int, *, reach: Reach) -> tuple[MeasurementShown, ...]:

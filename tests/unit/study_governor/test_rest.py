@@ -76,7 +76,7 @@ def test_a_session_goes_from_its_registration_to_its_release(client, flows):
         "preview",
         kind="preview",
         title="T1w",
-        uri="/data/experiments/XNAT_E1/files/a.png",
+        uri="/data/experiments/XNAT_E1/resources/R/files/a.png",
         media_type="image/png",
     )
     answered = client.answer(execution_id, status="finished", result="success", result_values={"outcome": "measured"})
@@ -110,7 +110,14 @@ def test_everything_may_happen_twice(client, flows):
     assert client.import_workflow(WORKFLOW).is_new is False
     for _ in range(2):
         client.put_measurement(first.id, "k", name="n", value=1, unit="mL", model="m", version="1", pedigree={})
-        client.put_artifact(first.id, "a", kind="mask", title="t", uri="/data/x", media_type="image/png")
+        client.put_artifact(
+            first.id,
+            "a",
+            kind="mask",
+            title="t",
+            uri="/data/experiments/E1/resources/R/files/a.png",
+            media_type="image/png",
+        )
     assert len(list(client.measurements())) == 1
     assert len(client.artifacts(first.id)) == 1
     (execution,) = ordered(flows, 1)
@@ -315,3 +322,35 @@ def test_a_session_at_rest_begins_again_when_more_images_arrive(client, flows):
 def test_a_digest_that_comes_later_is_noted_and_moves_nothing(client, flows):
     session = new_session(client)
     assert new_session(client, content_sha256="a" * 64).version == session.version
+
+
+def test_a_session_of_one_site_cannot_be_taken_by_another(http, accounts, client):
+    session = new_session(client, site="rtd", external_ids={"XNAT": "XNAT_E1"})
+    accounts.create_user("site_anna", "correct horse battery", display_name="Anna")
+    accounts.grant("site_anna", "coordinator", study="brain", site="ams")
+    anna = as_user(http, accounts, "site_anna", ["governor:read", "governor:write"])
+    for said in ({"site": "ams"}, {"site": None}, {"site": "rtd"}):
+        with pytest.raises(GovernorRejected):
+            new_session(anna, **said)
+    with pytest.raises(GovernorRejected) as differs:
+        new_session(client, site="ams")
+    assert differs.value.is_conflict
+    kept = client.experiment(session.id)
+    assert (kept.site, kept.external_ids) == ("rtd", {"XNAT": "XNAT_E1"})
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/data/services/tokens/issue",
+        "/data/JSESSION",
+        "/data/experiments/XNAT_E2/scans/1/resources/DICOM/files/a.dcm",
+        "/data/experiments/XNAT_E1",
+    ],
+)
+def test_a_page_shows_files_of_its_own_session_only(client, uri):
+    session = new_session(client, external_ids={"XNAT": "XNAT_E1"})
+    with pytest.raises(GovernorRejected):
+        client.put_artifact(session.id, "x", kind="preview", title="x", uri=uri, media_type="image/png")
+    own = "/data/experiments/XNAT_E1/scans/1/resources/SNAPSHOTS/files/scan_1.png"
+    client.put_artifact(session.id, "x", kind="preview", title="x", uri=own, media_type="image/png")
