@@ -63,11 +63,12 @@ class Execution:
         if not self.is_open:
             return
         try:
-            await outside(self.governor.answer, self.record.id, flow_run_id=flow_run.id, **report)
+            attempt = self.record.attempt
+            await outside(self.governor.answer, self.record.id, attempt=attempt, flow_run_id=flow_run.id, **report)
         except GovernorRejected as refused:
             if refused.status != CONFLICT:
                 raise
-            self.is_open = False  # resolved meanwhile: an earlier run of this flow, a time-out or a person was quicker
+            self.is_open = False  # another run of this flow, a time-out or a person was quicker
             logger.info("answer came late", extra={"execution": self.record.id})
 
 

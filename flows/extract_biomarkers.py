@@ -19,7 +19,7 @@ from tasks.extraction.artifacts import artifacts_of
 from tasks.extraction.extract import extract
 from tasks.extraction.prefect_tasks import choose
 from tasks.extraction.records import ExtractionResult, Outcome
-from tasks.extraction.request import extraction_request
+from tasks.extraction.request import extraction_request, missing_scan_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,13 +61,16 @@ async def _measure_session(wiring: Wiring, execution: Execution, folder: Path) -
         raise RejectedInput(f"Study {study.name} names no model in study.yaml.")
     await execution.say(f"Reading the scans of session {record.experiment.label}.")
     scans = await describe(wiring.archive(), session_id, folder / "scans")
+    missing = missing_scan_types(scans, study)
+    if missing:
+        await execution.say(f"Of the study's protocol the session lacks: {', '.join(missing)}.")
     reasons, measured = [], False
     for use in study.models:
         result = await _measure(wiring, execution, study, use=use, scans=scans, folder=folder / use.name)
         measured = measured or result.outcome is Outcome.MEASURED
         reasons.append(result.reason)
     outcome = Outcome.MEASURED if measured else Outcome.NOT_RELEVANT
-    await execution.succeed(outcome=outcome.value, reason=" ".join(reasons))
+    await execution.succeed(outcome=outcome.value, reason=" ".join(reasons), missing_scan_types=list(missing))
     return outcome.value
 
 

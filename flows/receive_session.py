@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import shutil
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
+from flows.executions import CONFLICT
 from flows.outside import outside
 from flows.wiring import wired
+from gateway.client import GatewayRejected
 from tasks.archive.prefect_tasks import deposit, derive, digest
 from tasks.errors import RejectedInput
 from tasks.intake.prefect_tasks import examine_arrival
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.wiring import Wiring
+    from gateway.contract.schemas import ArrivalRecord
     from tasks.archive.deposit import Deposit, DepositedScan
     from tasks.archive.derive import DerivedScan
     from tasks.intake.records import IntakeReport, Rejection, Route
+
+logger = logging.getLogger(__name__)
 
 SETTLED = {"accepted", "quarantined"}
 
@@ -30,38 +36,44 @@ SETTLED = {"accepted", "quarantined"}
 async def receive_session(arrival_id: int) -> str:
     """Take an arrival into the archive.
 
-    Inputs: the arrival's instances, from the gateway. Outputs: ``accepted`` or ``quarantined``. Side effects: DICOM,
-    NIfTI and previews in the archive; the session and its pictures at the governor; the arrival settled at the gateway.
-    Running it again changes nothing.
+    Inputs: the arrival's instances, from the gateway. Outputs: ``accepted``, ``quarantined``, or ``closed`` when the
+    arrival was settled or ordered anew meanwhile. Side effects: DICOM, NIfTI and previews in the archive; the session
+    and its pictures at the governor; the arrival settled at the gateway. Running it again changes nothing.
     """
     with wired() as wiring:
         gateway = wiring.gateway()
         arrival = await outside(gateway.arrival, arrival_id)
         if arrival.state in SETTLED:
             return str(arrival.state.value)
-        folder = wiring.work_folder(f"arrival-{arrival_id}")
-        paths = await outside(gateway.download, arrival_id, folder / "dicom")
-        report = await examine_arrival(
-            paths, wiring.studies(), calling_ae=arrival.calling_ae, called_ae=arrival.called_ae
-        )
+        folder = wiring.work_folder(f"arrival-{arrival_id}-{arrival.attempt}")
         try:
-            settlement = await _take_in(wiring, report, folder=folder, arrived_at=arrival.opened_at)
-        except RejectedInput as rejected:
-            settlement = {"outcome": "quarantined", "reason": rejected.reason, "rejected": _rejections(report.rejected)}
-        await outside(gateway.settle, arrival_id, **settlement)
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            settlement = await _process(wiring, arrival, folder)
+            await outside(gateway.settle, arrival_id, attempt=arrival.attempt, **settlement)
+        except GatewayRejected as refused:
+            if refused.status != CONFLICT:
+                raise
+            logger.info("settled or ordered anew meanwhile", extra={"arrival": arrival_id})
+            return "closed"
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return str(settlement["outcome"])
+
+
+async def _process(wiring: Wiring, arrival: ArrivalRecord, folder: Path) -> dict[str, Any]:
+    """Examine what came and take in what is fit; return what the gateway is told."""
+    paths = await outside(wiring.gateway().download, arrival.id, folder / "dicom")
+    report = await examine_arrival(paths, wiring.studies(), calling_ae=arrival.calling_ae, called_ae=arrival.called_ae)
+    try:
+        return await _take_in(wiring, report, folder=folder, arrived_at=arrival.opened_at)
+    except RejectedInput as rejected:
+        return _quarantined(report, rejected.reason)
 
 
 async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrived_at: dt.datetime) -> dict[str, Any]:
     """Archive what is fit, register the session, and return what the gateway is told."""
     route = report.route
     if route is None or not report.series:
-        reason = report.arrival_reason or "Nothing of this arrival can go on."
-        study = route.study if route is not None else None
-        return {
-            "outcome": "quarantined", "reason": reason, "study": study, "rejected": _rejections(report.rejected),
-        }  # fmt: skip
+        return _quarantined(report, report.arrival_reason or "Nothing of this arrival can go on.")
     archive = wiring.archive()
     deposited = await deposit(archive, report, study_title=wiring.study(route.study).title)
     derived = await derive(archive, deposited, folder)
@@ -72,6 +84,7 @@ async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrive
     return {
         "outcome": "accepted",
         "study": route.study,
+        "site": route.site,
         "session_label": deposited.session.label,
         "session_url": session_url,
         "rejected": _rejections((*report.rejected, *deposited.rejected)),
@@ -116,6 +129,11 @@ async def _register(
                 media_type="image/png",
             )
     return str(registered.web_uri)
+
+
+def _quarantined(report: IntakeReport, reason: str) -> dict[str, Any]:
+    known = {"study": report.route.study, "site": report.route.site} if report.route is not None else {}
+    return {"outcome": "quarantined", "reason": reason, "rejected": _rejections(report.rejected)} | known
 
 
 def _title(one: DepositedScan) -> str:

@@ -62,7 +62,8 @@ class GatewayClient:
     base_url
         Such as ``http://127.0.0.1:8080/gateway``.
     token
-        An API token with the scopes ``gateway:read`` and, for changes, ``gateway:write``.
+        An API token with the scope ``gateway:read``; for changes ``gateway:write``; for downloading and settling, as the
+        flows do, ``gateway:execute``.
     http
         A prepared httpx client instead of an own one, for tests.
     """
@@ -115,6 +116,8 @@ class GatewayClient:
         reason: str | None = None,
         session_label: str | None = None,
         study: str | None = None,
+        site: str | None = None,
+        attempt: int | None = None,
         session_url: str | None = None,
         rejected: Iterable[RejectedInstance | Mapping[str, Any]] = (),
     ) -> ArrivalRecord:
@@ -124,6 +127,8 @@ class GatewayClient:
             reason=reason,
             session_label=session_label,
             study=study,
+            site=site,
+            attempt=attempt,
             session_url=session_url,
             rejected=tuple(RejectedInstance.model_validate(one) for one in rejected),
         )

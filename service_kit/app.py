@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from service_kit import health, problems
+from service_kit.body_limit import BodyLimit
 from service_kit.health import Check
 from service_kit.settings import ServiceSettings
 from service_kit.web.assets import static_files
@@ -51,5 +52,6 @@ def new_app(
     problems.install(app, page=render_error)
     health.install(app, checks)
     app.mount("/static", static_files(), name="static")
+    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, https=settings.secure_cookies)
     return app

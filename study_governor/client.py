@@ -182,9 +182,10 @@ class GovernorClient:
         result: str | None = None,
         result_values: Mapping[str, Any] | None = None,
         run_log: str | None = None,
+        attempt: int | None = None,
         flow_run_id: str | None = None,
     ) -> ExecutionRecord:
-        """Report of an execution.
+        """Report of an execution; with its ``attempt``, only while that is the latest.
 
         Raises
         ------
@@ -196,6 +197,7 @@ class GovernorClient:
             "result": result,
             "result_values": dict(result_values) if result_values is not None else None,
             "run_log": run_log,
+            "attempt": attempt,
             "flow_run_id": flow_run_id,
         }
         said = {name: value for name, value in body.items() if value is not None}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, false, or_, true
+from sqlalchemy import and_, exists, false, or_, true
 from sqlmodel import col
 
 from service_kit.accounts.domain import Principal, Role
-from study_governor.db.tables import CohortRow, ExperimentRow
+from study_governor.db.tables import CohortRow, ExperimentRow, SubjectRow
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -58,15 +58,24 @@ class Reach:
             ways.append(and_(*parts))
         return or_(false(), *ways)
 
+    def subjects(self) -> ColumnElement[bool]:
+        """Return the condition on subjects joined with their cohorts: with a session in reach, where a site limits it."""
+        if (None, None) in self.pairs:
+            return true()
+        ways: list[ColumnElement[bool]] = []
+        for study, site in self.pairs:
+            in_study = true() if study is None else col(CohortRow.label) == study
+            if site is None:
+                ways.append(in_study)
+            else:
+                own = exists().where(col(ExperimentRow.subject_id) == SubjectRow.id, col(ExperimentRow.site) == site)
+                ways.append(and_(in_study, own))
+        return or_(false(), *ways)
+
 
 EVERYTHING = Reach(frozenset({(None, None)}))
 
 
 def reach_of(principal: Principal) -> Reach:
     """Return what somebody with a coordinator's right or more may see."""
-    pairs = {
-        (grant.study, grant.site)
-        for grant in principal.grants
-        if Principal("", "", frozenset({grant})).may(Role.coordinator)
-    }
-    return Reach(frozenset(pairs))
+    return Reach(principal.reach(Role.coordinator))

@@ -20,6 +20,7 @@ router = APIRouter(prefix="/api/v1", tags=["arrivals"])
 
 Reader = Annotated[Principal, Depends(require_scope("gateway:read"))]
 Writer = Annotated[Principal, Depends(require_scope("gateway:write"))]
+Processor = Annotated[Principal, Depends(require_scope("gateway:execute"))]
 Limit = Annotated[int | None, Query(ge=1, le=500)]
 
 
@@ -37,9 +38,9 @@ def spool_of(request: Request) -> Spool:
     return spool
 
 
-def studies_of(principal: Principal) -> frozenset[str] | None:
-    """Return the studies whose arrivals somebody may see; what is not routed yet, everybody of the staff may."""
-    return principal.studies(Role.coordinator)
+def reach_of(principal: Principal) -> frozenset[tuple[str | None, str | None]]:
+    """Return the pairs of study and site whose arrivals somebody may see, None standing for every one."""
+    return principal.reach(Role.coordinator)
 
 
 ArrivalsService = Annotated[Arrivals, Depends(arrivals_of)]
@@ -55,13 +56,13 @@ def list_arrivals(
     limit: Limit = None,
 ) -> Page[ArrivalRecord]:
     """List arrivals, newest first; ``state`` may be given several times."""
-    return arrivals.page(states=state, cursor=cursor, limit=limit, studies=studies_of(principal))
+    return arrivals.page(states=state, cursor=cursor, limit=limit, reach=reach_of(principal))
 
 
 @router.get("/arrivals/{arrival_id}")
 def get_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Reader) -> ArrivalRecord:
     """Return one arrival."""
-    return arrivals.get(ArrivalId(arrival_id), studies=studies_of(principal))
+    return arrivals.get(ArrivalId(arrival_id), reach=reach_of(principal))
 
 
 @router.get("/arrivals/{arrival_id}/instances")
@@ -69,15 +70,15 @@ def list_instances(
     arrival_id: PathId, arrivals: ArrivalsService, principal: Reader, *, cursor: str | None = None, limit: Limit = None
 ) -> Page[InstanceRecord]:
     """List the instances of an arrival in the order in which they came in."""
-    return arrivals.instances(ArrivalId(arrival_id), cursor=cursor, limit=limit, studies=studies_of(principal))
+    return arrivals.instances(ArrivalId(arrival_id), cursor=cursor, limit=limit, reach=reach_of(principal))
 
 
 @router.get("/arrivals/{arrival_id}/instances.tar", response_class=StreamingResponse)
 def download_instances(
-    arrival_id: PathId, arrivals: ArrivalsService, principal: Reader, spool: Annotated[Spool, Depends(spool_of)]
+    arrival_id: PathId, arrivals: ArrivalsService, principal: Processor, spool: Annotated[Spool, Depends(spool_of)]
 ) -> StreamingResponse:
     """Stream the Part 10 files that are not in the quarantine, named ``<SOP Instance UID>_<sha256>.dcm``."""
-    files = arrivals.files(ArrivalId(arrival_id), studies=studies_of(principal))
+    files = arrivals.files(ArrivalId(arrival_id), reach=reach_of(principal))
     headers = {
         "Content-Length": str(tar_length(files)),
         "Content-Disposition": f'attachment; filename="arrival-{arrival_id}.tar"',
@@ -90,21 +91,21 @@ def download_instances(
 @router.post("/arrivals/{arrival_id}/complete")
 def complete_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
     """Count an arrival as complete without waiting for the quiet period."""
-    return arrivals.complete(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+    return arrivals.complete(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
 
 
 @router.post("/arrivals/{arrival_id}/settle")
 def settle_arrival(
-    arrival_id: PathId, settlement: Settlement, arrivals: ArrivalsService, principal: Writer
+    arrival_id: PathId, settlement: Settlement, arrivals: ArrivalsService, principal: Processor
 ) -> ArrivalRecord:
     """Write down what processing an arrival came to. The same outcome again changes nothing."""
-    return arrivals.settle(ArrivalId(arrival_id), settlement, actor=principal.username, studies=studies_of(principal))
+    return arrivals.settle(ArrivalId(arrival_id), settlement, actor=principal.username, reach=reach_of(principal))
 
 
 @router.post("/arrivals/{arrival_id}/retry")
 def retry_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
     """Give what is in the quarantine to processing again."""
-    return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+    return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
 
 
 @router.get("/quarantine")
@@ -112,4 +113,4 @@ def list_quarantine(
     arrivals: ArrivalsService, principal: Reader, cursor: str | None = None, limit: Limit = None
 ) -> Page[QuarantineEntry]:
     """List the arrivals that hold something back, newest first, with the reasons."""
-    return arrivals.quarantine(cursor=cursor, limit=limit, studies=studies_of(principal))
+    return arrivals.quarantine(cursor=cursor, limit=limit, reach=reach_of(principal))

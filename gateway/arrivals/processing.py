@@ -45,6 +45,7 @@ class Processing:
         self._database = database
         self._arrivals = arrivals
         self._flow_orders = flow_orders
+        self._looked_after_id = 0
 
     def order(self, order: Order) -> Mapping[str, Any]:
         """Order the flow run of one attempt and remember its id.
@@ -79,12 +80,14 @@ class Processing:
                 )
 
     def reconcile(self) -> int:
-        """Look after every unsettled arrival whose flow run is over; return how many needed it.
+        """Look after unsettled arrivals whose flow run is over, some hundred a round; return how many needed it.
 
-        Nothing is concluded from the flow server's silence, and one arrival's trouble does not stop the others.
+        The next round goes on where this one ended. Nothing is concluded from the flow server's silence, and one
+        arrival's trouble does not stop the others.
         """
         with self._database.read() as uow:
-            waiting = rows.ordered(uow, limit=_MOST_AT_ONCE)
+            waiting = rows.ordered(uow, after_id=self._looked_after_id, limit=_MOST_AT_ONCE)
+        self._looked_after_id = waiting[-1].id if len(waiting) == _MOST_AT_ONCE else 0
         handled, started = 0, time.monotonic()
         for seen in waiting:
             try:

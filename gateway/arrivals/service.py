@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.contract.errors import (
     ArrivalNotReady,
+    ArrivalOrderedAnew,
     ArrivalSettled,
     NothingToProcess,
     ReasonMissing,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from gateway.db.arrivals import StoredFile, Studies
+    from gateway.db.arrivals import Reach, StoredFile
     from service_kit.database import Database, UnitOfWork
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Arrivals:
         self._on_order = on_order
 
     # ------------------------------------------------------------------ reading
-    def get(self, arrival_id: ArrivalId, *, studies: Studies = None) -> ArrivalRecord:
+    def get(self, arrival_id: ArrivalId, *, reach: Reach = None) -> ArrivalRecord:
         """Return one arrival.
 
         Raises
@@ -80,7 +81,7 @@ class Arrivals:
         NoSuchArrival
         """
         with self._database.read() as uow:
-            return self._record(rows.get(uow, arrival_id, studies=studies))
+            return self._record(rows.get(uow, arrival_id, reach=reach))
 
     def page(
         self,
@@ -88,7 +89,7 @@ class Arrivals:
         states: Iterable[ArrivalState] | None = None,
         cursor: str | None = None,
         limit: int | None = None,
-        studies: Studies = None,
+        reach: Reach = None,
     ) -> Page[ArrivalRecord]:
         """Return arrivals, newest first.
 
@@ -99,12 +100,12 @@ class Arrivals:
         """
         size, before_id = clamp_limit(limit), decode_id_cursor(cursor)
         with self._database.read() as uow:
-            found = rows.newest(uow, states=states, before_id=before_id, limit=size + 1, studies=studies)
+            found = rows.newest(uow, states=states, before_id=before_id, limit=size + 1, reach=reach)
             items = [self._record(row) for row in found[:size]]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > size else None)
 
     def quarantine(
-        self, *, cursor: str | None = None, limit: int | None = None, studies: Studies = None
+        self, *, cursor: str | None = None, limit: int | None = None, reach: Reach = None
     ) -> Page[QuarantineEntry]:
         """Return the arrivals that hold something back, newest first, with the reasons.
 
@@ -115,19 +116,19 @@ class Arrivals:
         """
         size, before_id = clamp_limit(limit), decode_id_cursor(cursor)
         with self._database.read() as uow:
-            found = rows.newest(uow, holding_back=True, before_id=before_id, limit=size + 1, studies=studies)
+            found = rows.newest(uow, holding_back=True, before_id=before_id, limit=size + 1, reach=reach)
             records = [self._record(row) for row in found[:size]]
             reasons = rows.reasons(uow, [record.id for record in records])
         items = [QuarantineEntry(arrival=record, reasons=reasons.get(record.id, ())) for record in records]
         return Page(items=items, next_cursor=encode_cursor(records[-1].id) if len(found) > size else None)
 
-    def counts(self, *, studies: Studies = None) -> tuple[dict[ArrivalState, int], int]:
+    def counts(self, *, reach: Reach = None) -> tuple[dict[ArrivalState, int], int]:
         """Return how many arrivals are in each state, and how many hold something in the quarantine."""
         with self._database.read() as uow:
-            return rows.count_by_state(uow, studies=studies), rows.count_holding_back(uow, studies=studies)
+            return rows.count_by_state(uow, reach=reach), rows.count_holding_back(uow, reach=reach)
 
     def instances(
-        self, arrival_id: ArrivalId, *, cursor: str | None = None, limit: int | None = None, studies: Studies = None
+        self, arrival_id: ArrivalId, *, cursor: str | None = None, limit: int | None = None, reach: Reach = None
     ) -> Page[InstanceRecord]:
         """Return instances in the order in which they came in.
 
@@ -139,7 +140,7 @@ class Arrivals:
         """
         size, after_id = clamp_limit(limit), decode_id_cursor(cursor) or 0
         with self._database.read() as uow:
-            rows.get(uow, arrival_id, studies=studies)
+            rows.get(uow, arrival_id, reach=reach)
             found = rows.instances(uow, arrival_id, after_id=after_id, limit=size + 1)
         items = list(found[:size])
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > size else None)
@@ -159,7 +160,7 @@ class Arrivals:
         with self._database.read() as uow:
             return rows.history(uow, arrival_id)
 
-    def files(self, arrival_id: ArrivalId, *, studies: Studies = None) -> Sequence[StoredFile]:
+    def files(self, arrival_id: ArrivalId, *, reach: Reach = None) -> Sequence[StoredFile]:
         """Return the files of an arrival that are not in the quarantine.
 
         Raises
@@ -169,12 +170,12 @@ class Arrivals:
             If it still receives.
         """
         with self._database.read() as uow:
-            arrival = rows.get(uow, arrival_id, studies=studies)
+            arrival = rows.get(uow, arrival_id, reach=reach)
             _refuse(arrival, ArrivalState.receiving, wanted="downloaded")
             return rows.files(uow, arrival_id)
 
     # ------------------------------------------------------------------ deciding
-    def complete(self, arrival_id: ArrivalId, *, actor: str, studies: Studies = None) -> ArrivalRecord:
+    def complete(self, arrival_id: ArrivalId, *, actor: str, reach: Reach = None) -> ArrivalRecord:
         """Count an arrival as complete without waiting for the quiet period. Once complete, it stays as it is.
 
         Raises
@@ -182,7 +183,7 @@ class Arrivals:
         NoSuchArrival
         """
         with self._database.write() as uow:
-            arrival = rows.get(uow, arrival_id, studies=studies, lock=True)
+            arrival = rows.get(uow, arrival_id, reach=reach, lock=True)
             if arrival.state == ArrivalState.receiving.value:
                 self._end_receiving(uow, arrival, actor=actor, what="Marked as complete")
             return self._record(arrival)
@@ -206,7 +207,7 @@ class Arrivals:
         return completed
 
     def settle(
-        self, arrival_id: ArrivalId, settlement: Settlement, *, actor: str, studies: Studies = None
+        self, arrival_id: ArrivalId, settlement: Settlement, *, actor: str, reach: Reach = None
     ) -> ArrivalRecord:
         """Write down what processing an arrival came to. The same outcome again changes nothing.
 
@@ -217,13 +218,15 @@ class Arrivals:
             If it still receives.
         ArrivalSettled
             If it was settled with another outcome before.
+        ArrivalOrderedAnew
+            If the answer is that of an earlier attempt.
         UnknownInstances
             If a rejected instance is not one of this arrival.
         ReasonMissing
             If it is to be quarantined without a reason.
         """
         with self._database.write() as uow:
-            arrival = rows.get(uow, arrival_id, studies=studies, lock=True)
+            arrival = rows.get(uow, arrival_id, reach=reach, lock=True)
             state = ArrivalState(arrival.state)
             match settling(state, settlement.outcome):
                 case Settling.repeats:
@@ -232,11 +235,13 @@ class Arrivals:
                     raise ArrivalNotReady(arrival_id, state=state, wanted="settled")
                 case Settling.comes_late:
                     raise ArrivalSettled(arrival_id, state=state)
+                case Settling.moves if settlement.attempt not in {None, arrival.attempt}:
+                    raise ArrivalOrderedAnew(arrival_id, attempt=arrival.attempt)
                 case Settling.moves:
                     self._settle(uow, arrival, settlement, actor=actor)
             return self._record(arrival)
 
-    def retry(self, arrival_id: ArrivalId, *, actor: str, studies: Studies = None) -> ArrivalRecord:
+    def retry(self, arrival_id: ArrivalId, *, actor: str, reach: Reach = None) -> ArrivalRecord:
         """Give what is in the quarantine to processing again, once a person mended the cause.
 
         Raises
@@ -248,7 +253,7 @@ class Arrivals:
             If none of its objects can be read.
         """
         with self._database.write() as uow:
-            arrival = rows.get(uow, arrival_id, studies=studies, lock=True)
+            arrival = rows.get(uow, arrival_id, reach=reach, lock=True)
             state = ArrivalState(arrival.state)
             accepted_whole = state is ArrivalState.accepted and arrival.quarantined_count == 0
             if state is ArrivalState.complete:
@@ -313,6 +318,7 @@ class Arrivals:
         arrival.quarantined_count = rows.count_quarantined(uow, arrival_id)
         arrival.reason = settlement.reason
         arrival.study = settlement.study or arrival.study
+        arrival.site = settlement.site or arrival.site
         arrival.session_label = settlement.session_label or arrival.session_label
         arrival.session_url = settlement.session_url or arrival.session_url
         arrival.settled_at = utc_now()
@@ -344,6 +350,7 @@ class Arrivals:
             size_bytes=row.size_bytes,
             reason=row.reason,
             study=row.study,
+            site=row.site,
             session_label=row.session_label,
             session_url=row.session_url,
             attempt=row.attempt,

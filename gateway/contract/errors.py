@@ -11,6 +11,7 @@
     ├── Conflict
     │   ├── ArrivalNotReady       asked too early: the arrival still receives
     │   ├── ArrivalSettled        settled otherwise before
+    │   ├── ArrivalOrderedAnew    an answer of an earlier attempt
     │   └── NothingToProcess      none of its instances can be read
     └── Unavailable
         └── SpoolUnavailable      the spool cannot take an object
@@ -68,6 +69,15 @@ class ArrivalSettled(Conflict):
         super().__init__(f"Arrival {arrival_id} is {state.value} already: this answer comes late and changes nothing.")
         self.arrival_id = arrival_id
         self.state = state
+
+
+class ArrivalOrderedAnew(Conflict):
+    """The arrival was given to processing again since; the answer of an earlier attempt moves nothing."""
+
+    def __init__(self, arrival_id: ArrivalId, *, attempt: int) -> None:
+        super().__init__(f"Arrival {arrival_id} is in attempt {attempt}: the answer of another one changes nothing.")
+        self.arrival_id = arrival_id
+        self.attempt = attempt
 
 
 class NothingToProcess(Conflict):

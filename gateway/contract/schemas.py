@@ -36,6 +36,7 @@ class ArrivalRecord(_Payload):
     size_bytes: int
     reason: str | None
     study: str | None
+    site: str | None
     session_label: str | None
     session_url: str | None
     attempt: int
@@ -76,12 +77,16 @@ class Settlement(_Payload):
     ----------
     rejected
         Instances that stay in the quarantine although the arrival was accepted, or that explain why it was not.
+    attempt
+        Which attempt says so; one that was ordered anew since is too late.
     """
 
     outcome: Outcome
     reason: str | None = None
     session_label: str | None = None
-    study: str | None = None
+    study: str | None = Field(default=None, max_length=200)
+    site: str | None = Field(default=None, max_length=200)
+    attempt: int | None = Field(default=None, ge=1)
     session_url: str | None = Field(default=None, pattern=r"^(https?://|/[^/\\]|/$)")
     rejected: tuple[RejectedInstance, ...] = ()
 

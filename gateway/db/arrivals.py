@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, false, func, or_, select, true, update
 
 from gateway.contract.errors import NoSuchArrival
 from gateway.contract.ids import ArrivalId
@@ -19,8 +19,9 @@ from service_kit.tables import utc_now
 _QUARANTINED = INSTANCES.c.status == InstanceStatus.quarantined.value
 _arrival: Any = Arrival
 
-#: Who asks sees arrivals of these studies, and those that are not routed yet; None stands for every study.
-Studies = frozenset[str] | None
+#: Who asks sees arrivals of these pairs of study and site, None standing for every one; no pairs at all is everything.
+#: What is not routed yet belongs to no study: only a right for every study and site shows it.
+Reach = frozenset[tuple[str | None, str | None]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,15 @@ class OrderedArrival:
     flow_run_id: str
 
 
-def get(uow: UnitOfWork, arrival_id: ArrivalId, *, studies: Studies = None, lock: bool = False) -> Arrival:
+def get(uow: UnitOfWork, arrival_id: ArrivalId, *, reach: Reach = None, lock: bool = False) -> Arrival:
     """Return an arrival's row; with ``lock`` no other transaction changes it until this one ends.
 
     Raises
     ------
     NoSuchArrival
-        If there is none, or it belongs to a study that the caller may not see.
+        If there is none, or it belongs to a study or site that the caller may not see.
     """
-    query = select(_arrival).where(ARRIVALS.c.id == arrival_id, _visible(studies))
+    query = select(_arrival).where(ARRIVALS.c.id == arrival_id, _visible(reach))
     row = uow.session.scalars(query.with_for_update() if lock else query).first()
     if row is None:
         raise NoSuchArrival(arrival_id)
@@ -66,10 +67,10 @@ def newest(
     holding_back: bool = False,
     before_id: int | None = None,
     limit: int,
-    studies: Studies = None,
+    reach: Reach = None,
 ) -> Sequence[Arrival]:
     """Return arrivals, newest first; ``holding_back`` only those with something in the quarantine."""
-    query = select(_arrival).where(_visible(studies)).order_by(ARRIVALS.c.id.desc()).limit(limit)
+    query = select(_arrival).where(_visible(reach)).order_by(ARRIVALS.c.id.desc()).limit(limit)
     if states is not None:
         query = query.where(ARRIVALS.c.state.in_([state.value for state in states]))
     if holding_back:
@@ -79,16 +80,16 @@ def newest(
     return uow.session.scalars(query).all()
 
 
-def count_by_state(uow: UnitOfWork, *, studies: Studies = None) -> dict[ArrivalState, int]:
+def count_by_state(uow: UnitOfWork, *, reach: Reach = None) -> dict[ArrivalState, int]:
     """Return how many arrivals are in each state."""
-    query = select(ARRIVALS.c.state, func.count()).where(_visible(studies)).group_by(ARRIVALS.c.state)
+    query = select(ARRIVALS.c.state, func.count()).where(_visible(reach)).group_by(ARRIVALS.c.state)
     found = {ArrivalState(state): count for state, count in uow.session.connection().execute(query)}
     return {state: found.get(state, 0) for state in ArrivalState}
 
 
-def count_holding_back(uow: UnitOfWork, *, studies: Studies = None) -> int:
+def count_holding_back(uow: UnitOfWork, *, reach: Reach = None) -> int:
     """Return how many arrivals hold something in the quarantine."""
-    query = select(func.count()).select_from(ARRIVALS).where(_visible(studies), _holding_back())
+    query = select(func.count()).select_from(ARRIVALS).where(_visible(reach), _holding_back())
     return int(uow.session.connection().scalar(query) or 0)
 
 
@@ -100,11 +101,12 @@ def quiet_ids(uow: UnitOfWork, *, since: datetime) -> Sequence[ArrivalId]:
     return [ArrivalId(found) for found in uow.session.connection().scalars(query.order_by(ARRIVALS.c.id))]
 
 
-def ordered(uow: UnitOfWork, *, limit: int) -> Sequence[OrderedArrival]:
-    """Return the unsettled arrivals whose current attempt has a flow run, oldest first."""
+def ordered(uow: UnitOfWork, *, after_id: int, limit: int) -> Sequence[OrderedArrival]:
+    """Return unsettled arrivals whose current attempt has a flow run, in the order of their ids."""
     query = (
         select(ARRIVALS.c.id, ARRIVALS.c.attempt, ARRIVALS.c.failures, ARRIVALS.c.flow_run_id)
         .where(ARRIVALS.c.state == ArrivalState.complete.value, ARRIVALS.c.flow_run_id.is_not(None))
+        .where(ARRIVALS.c.id > after_id)
         .order_by(ARRIVALS.c.id)
         .limit(limit)
     )
@@ -242,10 +244,14 @@ def history(uow: UnitOfWork, arrival_id: ArrivalId) -> Sequence[EventRecord]:
     return [EventRecord(at=row.at, actor=row.actor, what=row.what, detail=row.detail) for row in rows]
 
 
-def _visible(studies: Studies) -> Any:
-    if studies is None:
-        return ARRIVALS.c.id.is_not(None)
-    return or_(ARRIVALS.c.study.is_(None), ARRIVALS.c.study.in_(sorted(studies)))
+def _visible(reach: Reach) -> Any:
+    if reach is None or (None, None) in reach:
+        return true()
+    ways = []
+    for study, site in reach:
+        parts = [ARRIVALS.c.study.is_not(None) if study is None else ARRIVALS.c.study == study]
+        ways.append(and_(*parts, true() if site is None else ARRIVALS.c.site == site))
+    return or_(false(), *ways)
 
 
 def _holding_back() -> Any:

@@ -60,6 +60,7 @@ class Arrival(Base, table=True):
     size_bytes: int = Field(default=0, sa_type=_LARGE)
     reason: str | None = Field(default=None, sa_type=Text)
     study: str | None = Field(default=None, max_length=200)
+    site: str | None = Field(default=None, max_length=200)
     session_label: str | None = Field(default=None, max_length=200)
     session_url: str | None = Field(default=None, sa_type=Text)
     attempt: int = 0

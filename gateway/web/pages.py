@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer, studies_of
+from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer, reach_of
 from gateway.arrivals.monitor import TOPIC
 from gateway.arrivals.service import Arrivals
 from gateway.contract.ids import ArrivalId
@@ -70,14 +70,14 @@ def show_arrival_part(request: Request, arrival_id: PathId, arrivals: ArrivalsSe
 @router.post("/arrivals/{arrival_id}/complete")
 def complete_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
     """Count an arrival as complete now."""
-    arrivals.complete(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+    arrivals.complete(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
 
 
 @router.post("/arrivals/{arrival_id}/retry")
 def retry_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
     """Try what is in the quarantine again."""
-    arrivals.retry(ArrivalId(arrival_id), actor=principal.username, studies=studies_of(principal))
+    arrivals.retry(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
 
 
@@ -107,8 +107,8 @@ async def stream_events(request: Request, _principal: Reader) -> StreamingRespon
 def _list_context(
     request: Request, arrivals: Arrivals, principal: Principal, *, state: ArrivalState | None, cursor: str | None
 ) -> dict[str, Any]:
-    studies = studies_of(principal)
-    page = arrivals.page(states=None if state is None else [state], cursor=cursor, limit=_PAGE_SIZE, studies=studies)
+    reach = reach_of(principal)
+    page = arrivals.page(states=None if state is None else [state], cursor=cursor, limit=_PAGE_SIZE, reach=reach)
     return {
         **_tabs(arrivals, principal),
         "arrivals": [views.view(record) for record in page.items],
@@ -123,13 +123,13 @@ def _list_context(
 
 
 def _arrival_context(arrivals: Arrivals, principal: Principal, arrival_id: int) -> dict[str, Any]:
-    record = arrivals.get(ArrivalId(arrival_id), studies=studies_of(principal))
+    record = arrivals.get(ArrivalId(arrival_id), reach=reach_of(principal))
     return {
         "arrival": views.view(record),
         "series": arrivals.series(ArrivalId(arrival_id)),
         "history": arrivals.history(ArrivalId(arrival_id)),
         "held_back": arrivals.held_back(ArrivalId(arrival_id), limit=_HELD_BACK_SHOWN),
-        "may_change": principal.has_scope("gateway:write", study=record.study),
+        "may_change": principal.has_scope("gateway:write", study=record.study, site=record.site),
         "short_uid": views.short_uid,
         "uid_names": views.uid_names,
     }
@@ -138,7 +138,7 @@ def _arrival_context(arrivals: Arrivals, principal: Principal, arrival_id: int) 
 def _quarantine_context(
     request: Request, arrivals: Arrivals, principal: Principal, cursor: str | None
 ) -> dict[str, Any]:
-    page = arrivals.quarantine(cursor=cursor, limit=_PAGE_SIZE, studies=studies_of(principal))
+    page = arrivals.quarantine(cursor=cursor, limit=_PAGE_SIZE, reach=reach_of(principal))
     return {
         **_tabs(arrivals, principal),
         "entries": [(views.view(entry.arrival), entry.reasons) for entry in page.items],
@@ -151,7 +151,7 @@ def _quarantine_context(
 
 
 def _tabs(arrivals: Arrivals, principal: Principal) -> dict[str, Any]:
-    by_state, holding_back = arrivals.counts(studies=studies_of(principal))
+    by_state, holding_back = arrivals.counts(reach=reach_of(principal))
     return {"by_state": by_state, "total": sum(by_state.values()), "holding_back": holding_back}
 
 

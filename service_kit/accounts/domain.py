@@ -23,6 +23,7 @@ class Scope(StrEnum):
 
     gateway_read = "gateway:read"
     gateway_write = "gateway:write"
+    gateway_execute = "gateway:execute"
     governor_read = "governor:read"
     governor_write = "governor:write"
     governor_execute = "governor:execute"
@@ -33,7 +34,8 @@ class Scope(StrEnum):
 
 SCOPE_MEANINGS: dict[Scope, str] = {
     Scope.gateway_read: "See arrivals and the quarantine",
-    Scope.gateway_write: "Complete, settle and retry arrivals, upload",
+    Scope.gateway_write: "Complete and retry arrivals, upload",
+    Scope.gateway_execute: "Download and settle arrivals (for the flows)",
     Scope.governor_read: "See sessions, states and measurements",
     Scope.governor_write: "Create and move sessions, store measurements",
     Scope.governor_execute: "Answer callback executions (for the flows)",
@@ -162,14 +164,37 @@ class Principal:
             return None
         return frozenset(grant.study for grant in held if grant.study is not None)
 
+    def reach(self, roles: str | Iterable[str]) -> frozenset[tuple[str | None, str | None]]:
+        """Return the pairs of study and site for which one of `roles` is held; `None` stands for every one.
+
+        Examples
+        --------
+        >>> anna = Principal("anna", "Anna", frozenset({Grant(Role.coordinator, study="brain", site="ams")}))
+        >>> anna.reach(Role.coordinator)
+        frozenset({('brain', 'ams')})
+        """
+        wanted = frozenset({roles}) if isinstance(roles, str) else frozenset(roles)
+        held = (grant for grant in self.grants if not wanted.isdisjoint(_INCLUDED[grant.role]))
+        return frozenset((grant.study, grant.site) for grant in held)
+
     def allowed_scopes(self) -> frozenset[str]:
         """Return the scopes that the roles allow somewhere, cut down to the token's own."""
         allowed = frozenset[str]().union(*(_SCOPES[grant.role] for grant in self.grants))
         return allowed if self.scopes is None else allowed & self.scopes
 
-    def can_change(self) -> bool:
-        """Tell whether the principal may change anything at all; a token of `:read` scopes alone may not."""
-        return self.scopes is None or any(not scope.endswith(":read") for scope in self.scopes)
+    def acts_as(self, roles: str | Iterable[str]) -> bool:
+        """Tell whether one of `roles` is held somewhere, and the token, if one, was given all that the role allows.
+
+        For pages: a token for one thing must not open everything that a person sees and does there.
+
+        Examples
+        --------
+        >>> script = Principal("anna", "Anna", frozenset({Grant(Role.coordinator)}), frozenset({"gateway:read"}))
+        >>> script.may(Role.coordinator), script.acts_as(Role.coordinator)
+        (True, False)
+        """
+        wanted = frozenset({roles}) if isinstance(roles, str) else frozenset(roles)
+        return any(self.may(role) and (self.scopes is None or _SCOPES[Role(role)] <= self.scopes) for role in wanted)
 
 
 @dataclass(frozen=True, slots=True)

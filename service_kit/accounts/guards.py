@@ -92,15 +92,15 @@ def require_scope(scope: str) -> Callable[[Principal], Principal]:
     return check_scope
 
 
-def require_role(*roles: Role) -> Callable[[Request, Principal], Principal]:
+def require_role(*roles: Role) -> Callable[[Principal], Principal]:
     """Return a dependency that lets pass whoever holds one of the roles in some study; use it inside `Depends`.
 
-    A token of `:read` scopes alone may look, not change. Check again with ``principal.may(role, study=…)`` once the
+    A token passes only with every scope of the role: pages are for people. Check again with ``principal.may(role, study=…)`` once the
     object's study is known.
     """
 
-    def check_role(request: Request, principal: CurrentPrincipal) -> Principal:
-        if not principal.may(roles) or (request.method not in _SAFE_METHODS and not principal.can_change()):
+    def check_role(principal: CurrentPrincipal) -> Principal:
+        if not principal.acts_as(roles):
             raise RoleMissing(roles=roles)
         return principal
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlmodel import col, select
 
+from service_kit.row_ids import LARGEST_ID, PathId
 from study_governor.access import Governor, Reader, Within, Writer, need_everywhere, need_scope
 from study_governor.cohorts import service
 from study_governor.contract.errors import LabelTaken, ThingUnknown
@@ -19,10 +20,13 @@ from study_governor.contract.schemas import (
     SubjectPost,
     SubjectRecord,
 )
-from study_governor.db.tables import CohortRow, SubjectRow
+from study_governor.db.tables import CohortRow
 from study_governor.reach import WRITE
 
 router = APIRouter(tags=["cohorts"])
+
+Skipped = Annotated[int, Query(ge=0, le=LARGEST_ID)]
+Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.get("/cohorts")
@@ -68,14 +72,14 @@ def get_cohort(cohort: str, governor: Governor, within: Within) -> CohortRecord:
 
 
 @router.get("/cohorts/{cohort}/subjects")
-def list_cohort_subjects(cohort: str, governor: Governor, within: Within) -> dict[str, list[SubjectRecord]]:
-    """Return the subjects of a cohort."""
+def list_cohort_subjects(
+    cohort: str, governor: Governor, within: Within, *, offset: Skipped = 0, limit: Limit = 500
+) -> dict[str, Any]:
+    """Return subjects of a cohort in the order of their ids."""
     with governor.database.read() as uow:
         row = _cohort(uow.session, cohort, within)
-        subjects = uow.session.exec(
-            select(SubjectRow).where(SubjectRow.cohort_id == row.id).order_by(col(SubjectRow.id))
-        ).all()
-        return {"subjects": [service.subject_record(uow.session, subject, row) for subject in subjects]}
+        subjects, count = service.subjects(uow.session, reach=within, cohort=row.label, offset=offset, limit=limit)
+        return {"subjects": subjects, "count": count, "offset": offset, "limit": limit}
 
 
 @router.get("/cohorts/{cohort}/subjects/{subject}")
@@ -83,10 +87,10 @@ def get_cohort_subject(cohort: str, subject: str, governor: Governor, within: Wi
     """Return a subject of a cohort by label."""
     with governor.database.read() as uow:
         row = _cohort(uow.session, cohort, within)
-        found = service.find_subject(uow.session, row, subject)
+        found = service.seen_subject(uow.session, reach=within, cohort=row.label, label=subject)
         if found is None:
             raise ThingUnknown("subject", subject)
-        return service.subject_record(uow.session, found, row)
+        return found
 
 
 @router.get("/subjects")
@@ -95,22 +99,15 @@ def list_subjects(
     within: Within,
     *,
     cohort_label: str | None = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+    offset: Skipped = 0,
+    limit: Limit = 500,
 ) -> dict[str, Any]:
     """Return subjects in the order of their ids."""
     with governor.database.read() as uow:
-        query = (
-            select(SubjectRow, CohortRow)
-            .join(CohortRow, col(CohortRow.id) == SubjectRow.cohort_id)
-            .order_by(col(SubjectRow.id))
+        subjects, count = service.subjects(
+            uow.session, reach=within, cohort=cohort_label or None, offset=offset, limit=limit
         )
-        if cohort_label:
-            query = query.where(CohortRow.label == cohort_label)
-        found = [pair for pair in uow.session.exec(query).all() if within.covers_study(pair[1].label)]
-        shown = found[offset : offset + limit]
-        subjects = [service.subject_record(uow.session, row, cohort) for row, cohort in shown]
-        return {"subjects": subjects, "count": len(found), "offset": offset, "limit": limit}
+        return {"subjects": subjects, "count": count, "offset": offset, "limit": limit}
 
 
 @router.post("/subjects", status_code=201)
@@ -124,14 +121,13 @@ def create_subject(said: SubjectPost, governor: Governor, principal: Writer) -> 
 
 
 @router.get("/subjects/{subject_id}")
-def get_subject(subject_id: int, governor: Governor, within: Within) -> SubjectRecord:
+def get_subject(subject_id: PathId, governor: Governor, within: Within) -> SubjectRecord:
     """Return a subject by id."""
     with governor.database.read() as uow:
-        row = uow.session.get(SubjectRow, subject_id)
-        cohort = uow.session.get(CohortRow, row.cohort_id) if row is not None else None
-        if row is None or cohort is None or not within.covers_study(cohort.label):
+        found = service.seen_subject(uow.session, reach=within, subject_id=subject_id)
+        if found is None:
             raise ThingUnknown("subject", subject_id)
-        return service.subject_record(uow.session, row, cohort)
+        return found
 
 
 @router.get("/counts")

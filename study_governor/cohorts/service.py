@@ -22,7 +22,7 @@ from study_governor.db.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from sqlmodel import Session
@@ -162,6 +162,11 @@ def cohort_record(row: CohortRow, *, experiment_count: int | None = None) -> Coh
 def subject_record(session: Session, row: SubjectRow, cohort: CohortRow) -> SubjectRecord:
     """Return a subject as programs see it."""
     assert row.id is not None
+    return _subject_record(row, cohort, subject_ids(session, row.id))
+
+
+def _subject_record(row: SubjectRow, cohort: CohortRow, external_ids: Mapping[str, str]) -> SubjectRecord:
+    assert row.id is not None
     assert cohort.id is not None
     return SubjectRecord(
         id=row.id,
@@ -169,8 +174,42 @@ def subject_record(session: Session, row: SubjectRow, cohort: CohortRow) -> Subj
         uri=uri("subjects", row.id),
         cohort=Summary(id=cohort.id, label=cohort.label, uri=uri("cohorts", cohort.id)),
         date_of_birth=row.date_of_birth,
-        external_ids=subject_ids(session, row.id),
+        external_ids=dict(external_ids),
     )
+
+
+def subject_records(session: Session, found: Sequence[tuple[SubjectRow, CohortRow]]) -> list[SubjectRecord]:
+    """Return subjects as programs see them, with two questions to the database however many they are."""
+    ids = [row.id for row, _ in found]
+    links = session.exec(select(ExternalSubjectLinkRow).where(col(ExternalSubjectLinkRow.subject_id).in_(ids))).all()
+    named: dict[int, dict[str, str]] = {}
+    for link in links:
+        named.setdefault(link.subject_id, {})[link.system_name] = link.external_id
+    return [_subject_record(row, cohort, named.get(row.id or 0, {})) for row, cohort in found]
+
+
+def subjects(
+    session: Session, *, reach: Reach, cohort: str | None = None, offset: int = 0, limit: int = 500
+) -> tuple[list[SubjectRecord], int]:
+    """Return some subjects in the order of their ids, and how many there are in all."""
+    wanted = [reach.subjects(), *([col(CohortRow.label) == cohort] if cohort is not None else [])]
+    join = select(SubjectRow, CohortRow).join(CohortRow, col(CohortRow.id) == SubjectRow.cohort_id).where(*wanted)
+    found = session.exec(join.order_by(col(SubjectRow.id)).offset(offset).limit(limit)).all()
+    count = session.exec(select(func.count()).select_from(join.subquery())).one()
+    return subject_records(session, found), count
+
+
+def seen_subject(
+    session: Session, *, reach: Reach, subject_id: int | None = None, cohort: str | None = None, label: str = ""
+) -> SubjectRecord | None:
+    """Return a subject by id, or by cohort and label, if it is in reach."""
+    query = select(SubjectRow, CohortRow).join(CohortRow, col(CohortRow.id) == SubjectRow.cohort_id)
+    if subject_id is not None:
+        query = query.where(SubjectRow.id == subject_id)
+    else:
+        query = query.where(CohortRow.label == cohort, SubjectRow.label == label)
+    found = session.exec(query.where(reach.subjects())).first()
+    return None if found is None else subject_records(session, [found])[0]
 
 
 def count_states(session: Session, *, reach: Reach, cohort: str | None = None) -> list[StateCount]:

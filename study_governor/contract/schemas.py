@@ -262,6 +262,7 @@ class ExecutionPut(_Request):
     run_log: str | None = None
     result_log: str | None = None
     secret_key: str | None = None
+    attempt: int | None = Field(default=None, ge=0, description="Of which attempt; an earlier one comes too late.")
     flow_run_id: str | None = Field(default=None, max_length=64, pattern=r"^[0-9A-Za-z_\-]+$")
 
 

@@ -21,6 +21,7 @@ class Answer:
     result_values: Mapping[str, Any] | None = None
     run_log: str | None = None
     result_log: str | None = None
+    attempt: int | None = None
     flow_run_id: str | None = None
 
 

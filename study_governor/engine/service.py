@@ -137,12 +137,12 @@ class Engine:
         ------
         ThingUnknown, AnswerRefused
         AnswerTooLate
-            If the execution is resolved or its session has gone on; the answer is recorded.
+            If the execution is resolved or ordered anew, or its session has gone on; the answer is recorded.
         """
         _check_answer(execution_id, answer)
         with self._database.write() as uow:
             execution, experiment = self._lock(uow.session, execution_id)
-            reason = _why_too_late(execution, experiment)
+            reason = _why_too_late(execution, experiment, attempt=answer.attempt)
             if reason is not None:
                 _record_late(uow.session, execution, answer, actor=actor, reason=reason)
             else:
@@ -157,7 +157,7 @@ class Engine:
         answer = Answer(ExecutionStatus.FINISHED, ExecutionResult.FAILED, {"reason": reason}, result_log=reason)
         with self._database.write() as uow:
             execution, experiment = self._lock(uow.session, execution_id)
-            if _why_too_late(execution, experiment) or (attempt is not None and execution.attempt != attempt):
+            if _why_too_late(execution, experiment, attempt=attempt):
                 return
             logger.warning("execution given up", extra={"execution": execution_id, "experiment": experiment.id})
             self._take(uow, execution, experiment, answer, actor=ENGINE)
@@ -266,11 +266,13 @@ def _check_answer(execution_id: int, answer: Answer) -> None:
             raise AnswerRefused(execution_id, reason=f"the result_values are longer than {MAX_VALUES} characters")
 
 
-def _why_too_late(execution: ExecutionRow, experiment: ExperimentRow) -> str | None:
+def _why_too_late(execution: ExecutionRow, experiment: ExperimentRow, *, attempt: int | None = None) -> str | None:
     if ExecutionStatus(execution.status).is_resolved:
         return f"it is {execution.status} with the result {execution.result!r}"
     if experiment.last_action_id != execution.action_id:
         return "its session has gone on since"
+    if attempt is not None and attempt != execution.attempt:
+        return f"it was ordered anew, as attempt {execution.attempt}"
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from service_kit.accounts.errors import NotSignedIn
+from service_kit.row_ids import PathId
 from study_governor.access import Anybody, Governor, Writer, may_execute, need_everywhere
 from study_governor.contract.errors import SecretRefused, ThingUnknown
 from study_governor.contract.schemas import ExecutionPut, ExecutionRecord, Timeouts
@@ -19,7 +20,7 @@ router = APIRouter(tags=["executions"])
 
 @router.get("/callback_executions/{execution_id}")
 def get_execution(
-    execution_id: int, governor: Governor, principal: Anybody, secret_key: Annotated[str | None, Query()] = None
+    execution_id: PathId, governor: Governor, principal: Anybody, secret_key: Annotated[str | None, Query()] = None
 ) -> ExecutionRecord:
     """Return all that a worker needs to know; the secret only for the scope ``governor:execute``."""
     with governor.database.read() as uow:
@@ -35,10 +36,10 @@ def get_execution(
 
 
 @router.put("/callback_executions/{execution_id}")
-def put_execution(execution_id: int, said: ExecutionPut, governor: Governor, principal: Anybody) -> ExecutionRecord:
+def put_execution(execution_id: PathId, said: ExecutionPut, governor: Governor, principal: Anybody) -> ExecutionRecord:
     """Take an answer: by the scope ``governor:execute``, or by the execution's own ``secret_key`` in the body.
 
-    409 when the execution is resolved or its session has gone on; the answer is recorded all the same.
+    409 when the execution is resolved or ordered anew, or its session has gone on; the answer is recorded all the same.
     """
     with governor.database.read() as uow:
         row, study, site = governor.executions.place(uow.session, execution_id)
@@ -52,6 +53,7 @@ def put_execution(execution_id: int, said: ExecutionPut, governor: Governor, pri
         result_values=said.result_values,
         run_log=said.run_log,
         result_log=said.result_log,
+        attempt=said.attempt,
         flow_run_id=said.flow_run_id,
     )
     governor.engine.answer(execution_id, answer, actor=actor)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Path, Query, Response
 
 from service_kit.accounts.errors import ScopeMissing
 from service_kit.problems import problem, status_of
+from service_kit.row_ids import LARGEST_ID, PathId
 from study_governor.access import Governor, Within, Writer, need_scope
 from study_governor.addresses import uri
 from study_governor.contract.errors import (
@@ -90,7 +91,7 @@ def list_experiments(
     state: str | None = None,
     attention: str | None = None,
     text: str | None = None,
-    subject_id: int | None = None,
+    subject_id: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 500,
     cursor: str | None = None,
 ) -> dict[str, Any]:
@@ -122,14 +123,14 @@ def create_experiment(said: ExperimentPost, governor: Governor, principal: Write
 
 
 @router.get("/experiments/{experiment_id}")
-def get_experiment(experiment_id: int, governor: Governor, within: Within) -> ExperimentRecord:
+def get_experiment(experiment_id: PathId, governor: Governor, within: Within) -> ExperimentRecord:
     """Return a session."""
     with governor.database.read() as uow:
         return governor.experiments.record(uow.session, experiment_id, reach=within)
 
 
 @router.get("/experiments/{experiment_id}/state")
-def get_state(experiment_id: int, governor: Governor, within: Within) -> StateRecord:
+def get_state(experiment_id: PathId, governor: Governor, within: Within) -> StateRecord:
     """Return where a session is."""
     with governor.database.read() as uow:
         rows = governor.experiments.rows(uow.session, experiment_id, reach=within)
@@ -137,7 +138,7 @@ def get_state(experiment_id: int, governor: Governor, within: Within) -> StateRe
 
 
 @router.put("/experiments/{experiment_id}/state", response_model=StateRecord)
-def put_state(experiment_id: int, said: StatePut, governor: Governor, principal: Writer) -> Any:
+def put_state(experiment_id: PathId, said: StatePut, governor: Governor, principal: Writer) -> Any:
     """Move a session by hand along a drawn transition; with ``version`` only if it is still at that version."""
     with governor.database.read() as uow:
         rows = governor.experiments.rows(uow.session, experiment_id, reach=reach_of(principal))
@@ -174,7 +175,7 @@ _ERROR_CLASSES = {
 
 
 @router.get("/experiments/{experiment_id}/actions")
-def list_actions(experiment_id: int, governor: Governor, within: Within) -> dict[str, list[ActionRecord]]:
+def list_actions(experiment_id: PathId, governor: Governor, within: Within) -> dict[str, list[ActionRecord]]:
     """Return the steps of a session, the first one first."""
     with governor.database.read() as uow:
         governor.experiments.rows(uow.session, experiment_id, reach=within)
@@ -182,7 +183,7 @@ def list_actions(experiment_id: int, governor: Governor, within: Within) -> dict
 
 
 @router.get("/actions/{action_id}")
-def get_action(action_id: int, governor: Governor, within: Within) -> ActionRecord:
+def get_action(action_id: PathId, governor: Governor, within: Within) -> ActionRecord:
     """Return one step."""
     with governor.database.read() as uow:
         row = uow.session.get(ActionRow, action_id)
@@ -193,7 +194,7 @@ def get_action(action_id: int, governor: Governor, within: Within) -> ActionReco
 
 
 @router.get("/experiments/{experiment_id}/external_ids")
-def list_external_ids(experiment_id: int, governor: Governor, within: Within) -> dict[str, Any]:
+def list_external_ids(experiment_id: PathId, governor: Governor, within: Within) -> dict[str, Any]:
     """Return what a session is called in other systems."""
     with governor.database.read() as uow:
         rows = governor.experiments.rows(uow.session, experiment_id, reach=within)
@@ -203,7 +204,7 @@ def list_external_ids(experiment_id: int, governor: Governor, within: Within) ->
 
 @router.put("/experiments/{experiment_id}/external_ids/{system}", status_code=201)
 def put_external_id(
-    experiment_id: int,
+    experiment_id: PathId,
     system: _Label,
     external_id: Annotated[str, Body(embed=True, max_length=1024)],
     *,

@@ -11,7 +11,7 @@ from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from service_kit.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from service_kit.paging import Page, clamp_limit, decode_id_cursor, encode_cursor
 from study_governor.addresses import Addresses, uri
 from study_governor.cohorts.service import (
     checked_label,
@@ -287,9 +287,9 @@ class Experiments:
             .order_by(col(ExperimentRow.id).desc())
             .limit(count + 1)
         )
-        after = decode_cursor(cursor)
-        if after:
-            query = query.where(col(ExperimentRow.id) < int(after[0]))
+        after = decode_id_cursor(cursor)
+        if after is not None:
+            query = query.where(col(ExperimentRow.id) < after)
         found = session.exec(query).all()
         items = [self._row_summary(row, subject, cohort, state) for row, subject, cohort, state in found[:count]]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > count else None)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from service_kit.row_ids import PathId
 from study_governor.access import Governor, Within, Writer, need_scope
 from study_governor.contract.schemas import ArtifactPut, ArtifactRecord, MeasurementPut, MeasurementRecord
 from study_governor.measurements import service
@@ -17,7 +18,7 @@ _Key = Annotated[str, Path(pattern=r"^[\w.\-:+]{1,200}$")]
 
 @router.put("/experiments/{experiment_id}/measurements/{key}")
 def put_measurement(
-    experiment_id: int, key: _Key, said: MeasurementPut, *, governor: Governor, principal: Writer, response: Response
+    experiment_id: PathId, key: _Key, said: MeasurementPut, *, governor: Governor, principal: Writer, response: Response
 ) -> MeasurementRecord:
     """Store a measurement under its key. The same again changes nothing."""
     with governor.database.write() as uow:
@@ -31,7 +32,7 @@ def put_measurement(
 
 
 @router.get("/experiments/{experiment_id}/measurements")
-def list_experiment_measurements(experiment_id: int, governor: Governor, within: Within) -> dict[str, Any]:
+def list_experiment_measurements(experiment_id: PathId, governor: Governor, within: Within) -> dict[str, Any]:
     """Return the measurements of a session."""
     with governor.database.read() as uow:
         governor.experiments.rows(uow.session, experiment_id, reach=within)
@@ -56,7 +57,7 @@ def list_measurements(
 
 @router.put("/experiments/{experiment_id}/artifacts/{name}")
 def put_artifact(
-    experiment_id: int, name: _Key, said: ArtifactPut, *, governor: Governor, principal: Writer, response: Response
+    experiment_id: PathId, name: _Key, said: ArtifactPut, *, governor: Governor, principal: Writer, response: Response
 ) -> ArtifactRecord:
     """Note a file of the archive that the session's page shall show."""
     with governor.database.write() as uow:
@@ -69,7 +70,7 @@ def put_artifact(
 
 
 @router.get("/experiments/{experiment_id}/artifacts")
-def list_artifacts(experiment_id: int, governor: Governor, within: Within) -> dict[str, list[ArtifactRecord]]:
+def list_artifacts(experiment_id: PathId, governor: Governor, within: Within) -> dict[str, list[ArtifactRecord]]:
     """Return the files that a session's page shows."""
     with governor.database.read() as uow:
         governor.experiments.rows(uow.session, experiment_id, reach=within)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from service_kit.paging import Page, clamp_limit, decode_cursor, encode_cursor
+from service_kit.paging import Page, clamp_limit, decode_id_cursor, encode_cursor
 from service_kit.tables import utc_now
 from study_governor.contract.errors import ForeignArtifact, ThingUnknown
 from study_governor.contract.schemas import ArtifactPut, ArtifactRecord, MeasurementPut, MeasurementRecord
@@ -69,9 +69,9 @@ def page_measurements(
         query = query.where(MeasurementRow.experiment_id == experiment_id)
     if cohort is not None:
         query = query.where(CohortRow.label == cohort)
-    after = decode_cursor(cursor)
-    if after:
-        query = query.where(col(MeasurementRow.id) > int(after[0]))
+    after = decode_id_cursor(cursor)
+    if after is not None:
+        query = query.where(col(MeasurementRow.id) > after)
     found = session.exec(query).all()
     items = [
         MeasurementRecord(

@@ -12,6 +12,7 @@ from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.errors import RoleMissing
 from service_kit.accounts.guards import CurrentPrincipal, require_role
 from service_kit.errors import Conflict, Unavailable
+from service_kit.row_ids import PathId
 from service_kit.tables import utc_now
 from service_kit.web.pages import Pages
 from study_governor.access import Governor, need_scope
@@ -67,13 +68,13 @@ def show_sessions_part(
 
 
 @router.get("/sessions/{experiment_id}")
-def show_session(request: Request, experiment_id: int, governor: Governor, principal: Looker) -> Response:
+def show_session(request: Request, experiment_id: PathId, governor: Governor, principal: Looker) -> Response:
     """Show one session."""
     return pages.render(request, "session.html", _session(governor, principal, experiment_id))
 
 
 @router.get("/parts/sessions/{experiment_id}")
-def show_session_part(request: Request, experiment_id: int, governor: Governor, principal: Looker) -> Response:
+def show_session_part(request: Request, experiment_id: PathId, governor: Governor, principal: Looker) -> Response:
     """Show the part of one session that changes."""
     return pages.render(request, "session_part.html", _session(governor, principal, experiment_id))
 
@@ -81,7 +82,7 @@ def show_session_part(request: Request, experiment_id: int, governor: Governor, 
 @router.post("/sessions/{experiment_id}/move")
 def move_session(
     request: Request,
-    experiment_id: int,
+    experiment_id: PathId,
     *,
     destination: Annotated[str, Form(max_length=100)],
     reason: Annotated[str, Form(max_length=2000)],
@@ -115,7 +116,7 @@ def move_session(
 
 @router.get("/sessions/{experiment_id}/artifacts/{name}")
 def show_artifact(
-    request: Request, experiment_id: int, name: str, *, governor: Governor, principal: Looker
+    request: Request, experiment_id: PathId, name: str, *, governor: Governor, principal: Looker
 ) -> Response:
     """Show a file of the archive under the site's own rights."""
     with governor.database.read() as uow:
@@ -143,7 +144,7 @@ def show_workflows(request: Request, governor: Governor, _principal: Looker) -> 
 
 
 @router.get("/workflows/{workflow_id}")
-def show_workflow(request: Request, workflow_id: int, governor: Governor, principal: Looker) -> Response:
+def show_workflow(request: Request, workflow_id: PathId, governor: Governor, principal: Looker) -> Response:
     """Show one workflow: its picture with counts, its states, conditions and text."""
     with governor.database.read() as uow:
         stored = governor.workflows.get(uow.session, workflow_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from service_kit.row_ids import PathId
 from study_governor.access import Governor, Reader, Writer, need_everywhere
 from study_governor.addresses import uri
 from study_governor.contract.errors import StateUnknown, ThingUnknown
@@ -53,14 +54,14 @@ def get_workflow_by_label(label: str, governor: Governor, _principal: Reader) ->
 
 
 @router.get("/workflows/{workflow_id:int}")
-def get_workflow(workflow_id: int, governor: Governor, _principal: Reader) -> WorkflowRecord:
+def get_workflow(workflow_id: PathId, governor: Governor, _principal: Reader) -> WorkflowRecord:
     """Return a workflow."""
     with governor.database.read() as uow:
         return _record(governor, uow.session, workflow_id)
 
 
 @router.get("/workflows/{workflow_id:int}/definition")
-def get_definition(workflow_id: int, governor: Governor, _principal: Reader) -> Response:
+def get_definition(workflow_id: PathId, governor: Governor, _principal: Reader) -> Response:
     """Return the file as it was imported."""
     with governor.database.read() as uow:
         row = uow.session.get(WorkflowRow, workflow_id)

@@ -1,6 +1,7 @@
 """Gathers what the page of a task needs. May import FastAPI."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -12,7 +13,7 @@ from service_kit.row_ids import PathId
 from service_kit.tables import utc_now
 from service_kit.web.pages import Pages
 from task_supervisor.answers import forms
-from task_supervisor.contract.schemas import TaskOut
+from task_supervisor.contract.schemas import LeaseOut, TaskOut
 from task_supervisor.db import repository
 from task_supervisor.domain.content import TaskContent, content_object, shown_content
 from task_supervisor.domain.forms import CONTAINERS, DESKTOP_ONLY, Control, Form, FormField
@@ -71,7 +72,6 @@ def page_data(
         events = _events(database, task_id) if is_manager else []
     can_answer = may_answer(principal, audience)
     values = task.answer if task.answer is not None else (draft.answer if draft is not None else None)
-    lease = task.lease
     script = {
         "taskId": task_id,
         "status": task.status,
@@ -79,13 +79,7 @@ def page_data(
         "api": Pages.own_url(request, f"/api/v1/tasks/{task_id}"),
         "nextApi": Pages.own_url(request, "/api/v1/tasks/next"),
         "pages": Pages.own_url(request, "/"),
-        "lease": None
-        if lease is None
-        else {
-            "isOwn": lease.is_own,
-            "token": lease.token,
-            "remainingS": max(0.0, (lease.expires_at - now).total_seconds()),
-        },
+        "lease": _script_lease(task.lease, now=now),
         "mayAnswer": can_answer,
         "volumes": [
             {
@@ -111,6 +105,13 @@ def page_data(
         events=events,
         script=script,
     )
+
+
+def _script_lease(lease: LeaseOut | None, *, now: datetime) -> dict[str, Any] | None:
+    if lease is None:
+        return None
+    remaining_s = max(0.0, (lease.expires_at - now).total_seconds())
+    return {"isOwn": lease.is_own, "token": lease.token, "remainingS": remaining_s}
 
 
 def _script_fields(fields: tuple[FormField, ...], path: tuple[str, ...]) -> list[dict[str, Any]]:

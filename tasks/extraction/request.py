@@ -43,6 +43,13 @@ def relevant_scan(described: Sequence[DerivedScan], study: Study, use: ModelUse)
     )
 
 
+def missing_scan_types(described: Sequence[DerivedScan], study: Study) -> tuple[str, ...]:
+    """Return the scan types that the study's protocol requires and no scan of the session is of."""
+    candidates = [_candidate(one) for one in described]
+    required = study.protocol.required
+    return tuple(name for name in required if choose_scan(candidates, study.scan_type(name)).scan_id is None)
+
+
 def extraction_request(
     study: Study, use: ModelUse, *, session: SessionRef, fetched: FetchedScan, reason: str
 ) -> ExtractionRequest:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def test_only_the_unit_of_work_and_the_migrations_commit() -> None:
 
 
 def test_modules_fit_in_the_head() -> None:
-    long = {name(p): n for p in modules() if (n := len(p.read_text().splitlines())) > 450}
+    long = {name(p): n for p in modules() if (n := len(p.read_text().splitlines())) > 400}
     assert not long
 
 
@@ -45,9 +46,50 @@ def test_functions_fit_on_a_screen() -> None:
                 nested = any(
                     isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(node) if n is not node
                 )
-                if body and not nested and (lines := node.end_lineno - body[0].lineno) > 60:
+                if body and not nested and (lines := node.end_lineno - body[0].lineno) > 50:
                     long[f"{name(path)}:{node.name}"] = lines
     assert not long
+
+
+SERVICES = ("gateway", "study_governor", "task_supervisor", "embedded_xnat")
+
+
+def behind_doors(source: str) -> set[str]:
+    """Return what a module imports of a service beyond its client and its contract."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= names if len(parts) == 1 else {node.module}
+    return {
+        one for one in imported
+        if one.split(".")[0] in SERVICES and ".".join(one.split(".")[1:2]) not in {"client", "contract"}
+    }  # fmt: skip
+
+
+def test_flows_and_stages_see_only_the_client_and_the_contract_of_a_service() -> None:
+    found = {name(p): seen for p in modules() if name(p).split("/")[0] in {"flows", "tasks"}
+             and (seen := behind_doors(p.read_text()))}  # fmt: skip
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("line", "is_breach"),
+    [
+        ("import gateway.spool", True),
+        ("from gateway import spool", True),
+        ("import study_governor", True),
+        ("from task_supervisor.tasks.service import Tasks", True),
+        ("from gateway.client import GatewayClient", False),
+        ("from study_governor.contract.schemas import ExecutionRecord", False),
+        ("from gateway import client", False),
+    ],
+)
+def test_a_look_behind_a_door_is_seen(line: str, is_breach: bool) -> None:
+    assert bool(behind_doors(line)) is is_breach
 
 
 def test_no_module_is_named_after_nothing() -> None:

@@ -73,7 +73,7 @@ def accounts(tmp_path, migrated_accounts):
 
 @pytest.fixture
 def token(accounts):
-    return accounts.issue_token("flows", "flows", ["gateway:read", "gateway:write"])
+    return accounts.issue_token("flows", "flows", ["gateway:read", "gateway:write", "gateway:execute"])
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service_kit.accounts.errors import ScopesRefused
+from service_kit.paging import encode_cursor
 from study_governor.client import GovernorClient, GovernorRejected, GovernorUnavailable
 from tests.unit.study_governor.house import WORKFLOW
 
@@ -354,3 +355,55 @@ def test_a_page_shows_files_of_its_own_session_only(client, uri):
         client.put_artifact(session.id, "x", kind="preview", title="x", uri=uri, media_type="image/png")
     own = "/data/experiments/XNAT_E1/scans/1/resources/SNAPSHOTS/files/scan_1.png"
     client.put_artifact(session.id, "x", kind="preview", title="x", uri=own, media_type="image/png")
+
+
+def test_subjects_of_another_site_are_not_listed(http, accounts, client):
+    new_session(client, site="ams")
+    client.put_experiment("brain", "sub2", "sub2_MR", scandate=SCANNED, workflow_label="brain_v1", site="rtd")
+    accounts.create_user("rita", None)
+    accounts.grant("rita", "coordinator", study="brain", site="rtd")
+    headers = {"Authorization": f"Bearer {accounts.issue_token('rita', 't', ['governor:read'])}"}
+    for path in ("/api/v2/subjects", "/api/v2/cohorts/brain/subjects"):
+        found = http.get(path, headers=headers).json()
+        assert ([one["label"] for one in found["subjects"]], found["count"]) == (["sub2"], 1)
+    assert http.get("/api/v2/cohorts/brain/subjects/sub1", headers=headers).status_code == 404
+    assert http.get("/api/v2/subjects/1", headers=headers).status_code == 404
+    assert http.get("/api/v2/subjects/2", headers=headers).json()["label"] == "sub2"
+
+
+def test_subjects_are_counted_in_all_and_shown_by_the_page(http, token, client):
+    new_session(client)
+    for number in (2, 3):
+        client.put_experiment(
+            "brain", f"sub{number}", f"s{number}", scandate=SCANNED, workflow_label="brain_v1",
+            subject_external_ids={"XNAT": f"S{number}"},
+        )  # fmt: skip
+    found = http.get("/api/v2/subjects?offset=1&limit=1", headers={"Authorization": f"Bearer {token}"}).json()
+    assert found["count"] == 3
+    assert [(one["label"], one["external_ids"]) for one in found["subjects"]] == [("sub2", {"XNAT": "S2"})]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/experiments/99999999999999999999",
+        "/api/v2/subjects/-1",
+        "/api/v2/callback_executions/99999999999999999999",
+        "/api/v2/workflows/99999999999999999999",
+        f"/api/v2/measurements?cursor={encode_cursor('a')}",
+        f"/api/v2/experiments?cursor={encode_cursor(2**70)}",
+        "/api/v2/subjects?offset=99999999999999999999",
+    ],
+)
+def test_numbers_that_no_database_holds_are_400(http, token, client, path):
+    assert http.get(path, headers={"Authorization": f"Bearer {token}"}).status_code == 400
+
+
+def test_an_answer_of_an_earlier_attempt_is_too_late(client, flows):
+    new_session(client)
+    (execution,) = ordered(flows, 1)
+    with pytest.raises(GovernorRejected) as caught:
+        client.answer(execution, status="finished", result="success", attempt=7)
+    assert caught.value.status == 409
+    assert client.execution(execution).status == "queued"
+    client.answer(execution, status="running", attempt=1)

@@ -145,3 +145,12 @@ def test_the_app_is_ready_and_completes_quiet_arrivals_by_itself(http, client, r
 )
 def test_a_number_that_no_row_can_have_is_no_fault_of_ours(http, token, address):
     assert http.get(address, headers={"Authorization": f"Bearer {token}"}).status_code in {400, 404}
+
+
+def test_only_the_flows_download_and_settle(http, accounts, one_complete, tmp_path):
+    token = accounts.issue_token("flows", "coordinator", ["gateway:read", "gateway:write"])
+    reader = GatewayClient("http://testserver", token, http=http)
+    assert reader.arrival(1).id == 1
+    for ask in (lambda: reader.download(1, tmp_path), lambda: reader.settle(1, outcome="accepted")):
+        with pytest.raises(GatewayRejected, match="gateway:execute"):
+            ask()

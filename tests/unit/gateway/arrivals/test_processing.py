@@ -151,3 +151,17 @@ def test_one_bad_row_does_not_stop_the_others(ordered, processing, dispatch, arr
     flow_orders.state = faulty
     assert processing.reconcile() == 1
     assert (arrivals.get(ONE).attempt, arrivals.get(ArrivalId(2)).attempt) == (1, 2)
+
+
+def test_a_long_queue_is_looked_after_to_its_end(processing, dispatch, arrivals, receive, flow_orders, monkeypatch):
+    monkeypatch.setattr("gateway.arrivals.processing._MOST_AT_ONCE", 2)
+    for number in (1, 2, 3):
+        receive(study=f"1.2.{number}")
+        arrivals.complete(ArrivalId(number), actor="anna")
+    dispatch()
+    for number in (1, 2):
+        flow_orders.states[f"run-arrival-{number}"] = FlowRunState("RUNNING", "Running")
+    flow_orders.states["run-arrival-3"] = CRASHED
+    assert [processing.reconcile() for _ in range(2)] == [0, 1]
+    dispatch()
+    assert "arrival-3-2" in flow_orders.ordered

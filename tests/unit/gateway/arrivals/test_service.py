@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gateway.contract.errors import (
     ArrivalNotReady,
+    ArrivalOrderedAnew,
     ArrivalSettled,
     NoSuchArrival,
     NothingToProcess,
@@ -18,6 +19,7 @@ from gateway.contract.errors import (
 from gateway.contract.ids import ArrivalId
 from gateway.contract.schemas import RejectedInstance, Settlement
 from gateway.contract.states import ArrivalState, InstanceStatus, Outcome
+from gateway.db import arrivals as rows
 from gateway.db.tables import Outbox
 from service_kit.errors import InvalidInput
 from service_kit.paging import encode_cursor
@@ -175,11 +177,33 @@ def test_arrivals_of_another_study_are_not_there_for_a_coordinator_of_one(arriva
     receive(study="1.2.9")
     arrivals.complete(ONE, actor="anna")
     arrivals.settle(ONE, ACCEPTED, actor="flows")
-    chest = frozenset({"chest"})
-    assert [one.id for one in arrivals.page(studies=chest).items] == [2]
+    chest = frozenset({("chest", None)})
+    assert arrivals.page(reach=chest).items == [], "neither brain's nor what is not routed yet"
     with pytest.raises(NoSuchArrival):
-        arrivals.get(ONE, studies=chest)
-    assert arrivals.get(ONE, studies=frozenset({"brain"})).study == "brain"
+        arrivals.get(ONE, reach=chest)
+    assert arrivals.get(ONE, reach=frozenset({("brain", None)})).study == "brain"
+    assert len(arrivals.page(reach=frozenset({(None, None)})).items) == 2
+
+
+def test_arrivals_of_another_site_are_not_there_for_a_coordinator_of_one(arrivals, receive):
+    receive()
+    arrivals.complete(ONE, actor="anna")
+    arrivals.settle(ONE, ACCEPTED.model_copy(update={"site": "ams"}), actor="flows")
+    for reach, seen in [(("brain", "ams"), 1), ((None, "ams"), 1), (("brain", "rtd"), 0), ((None, "rtd"), 0)]:
+        assert len(arrivals.page(reach=frozenset({reach})).items) == seen
+        counts, _held_back = arrivals.counts(reach=frozenset({reach}))
+        assert sum(counts.values()) == seen
+
+
+def test_an_answer_of_an_earlier_attempt_moves_nothing(arrivals, receive, database):
+    receive()
+    arrivals.complete(ONE, actor="anna")
+    with database.write() as uow:
+        arrivals.order(uow, rows.get(uow, ONE, lock=True))
+    with pytest.raises(ArrivalOrderedAnew):
+        arrivals.settle(ONE, ACCEPTED.model_copy(update={"attempt": 1}), actor="flows")
+    assert arrivals.get(ONE).state is ArrivalState.complete
+    assert arrivals.settle(ONE, ACCEPTED.model_copy(update={"attempt": 2}), actor="flows").session_label
 
 
 def test_the_history_tells_who_did_what(arrivals, receive):

@@ -52,9 +52,12 @@ def test_a_scope_holds_in_the_studies_of_the_grant_only():
     assert not coordinator.has_scope("governor:write", study="chest")
 
 
-def test_a_token_that_only_reads_cannot_change_anything():
-    assert not someone(Grant(Role.admin), scopes=frozenset({"governor:read"})).can_change()
-    assert someone(Grant(Role.admin), scopes=frozenset({"governor:write"})).can_change()
+def test_a_token_opens_pages_only_with_every_scope_of_a_role():
+    gateway_only = someone(Grant(Role.admin), scopes=frozenset({"gateway:read", "gateway:write"}))
+    assert gateway_only.may(Role.coordinator)
+    assert not gateway_only.acts_as(Role.coordinator)
+    assert someone(Grant(Role.admin), scopes=frozenset(Scope)).acts_as(Role.coordinator)
+    assert someone(Grant(Role.coordinator, study="brain")).acts_as(Role.coordinator)
 
 
 def test_every_scope_is_explained_to_the_person_who_issues_a_token():
