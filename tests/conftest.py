@@ -11,12 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("cohortflow", deadline=None)  # a busy machine is no counter-example
+# a busy machine is no counter-example
+settings.register_profile("cohortflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cohortflow")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests together when tests run side by side, and all that use the one house of tests/e2e."""
+    for item in items:
+        file = item.path.relative_to(REPOSITORY)
+        item.add_marker(pytest.mark.xdist_group("e2e" if file.parts[:2] == ("tests", "e2e") else str(file)))
 
 
 def missing(part: str, how: str) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CALLING_AE_TITLE = "SITE-A-SCU"
 _MOST_CONTEXTS = 128
 _TRIES = 3
+#: How long an answer may take; of a receiver that died in between there is none, and the object is sent again.
+ANSWER_TIMEOUT_S = 10.0
 
 
 def send_session(
@@ -77,6 +79,7 @@ def _send_all(
 ) -> tuple[list[Path], str]:
     """Send over one association; give what was not confirmed, and why."""
     ae = AE(ae_title=CALLING_AE_TITLE)
+    ae.dimse_timeout = ANSWER_TIMEOUT_S
     for abstract_syntax, transfer_syntax in sorted({_syntaxes(path) for path in files})[:_MOST_CONTEXTS]:
         ae.add_requested_context(UID(abstract_syntax), UID(transfer_syntax))
     assoc = ae.associate(host, port, ae_title=ae_title)

@@ -141,6 +141,7 @@ def wait_for_port(port, process):
 def association(port, *contexts, calling="SENDER", called="COHORTFLOW"):
     """Open an association as a sender would."""
     ae = AE(ae_title=calling)
+    ae.dimse_timeout = 5.0
     for abstract, transfer in contexts:
         ae.add_requested_context(abstract, transfer)
     assoc = ae.associate("127.0.0.1", port, ae_title=called)

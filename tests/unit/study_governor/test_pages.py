@@ -209,6 +209,7 @@ def test_files_of_the_archive_need_the_sessions_rights(browse, anna, house, data
     anna.get(f"/sessions/{session}/artifacts/a.png", status=503)  # no archive is set up here
 
 
+@pytest.mark.slow
 def test_the_dashboard_stays_quick_with_many_sessions(anna, database):
     house = House(database)
     with database.write() as uow:

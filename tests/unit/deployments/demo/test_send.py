@@ -10,6 +10,8 @@ from deployments.demo.prepare import OutgoingSession
 from deployments.errors import SendFailed
 from deployments.launcher.ports import free_port
 
+pytestmark = pytest.mark.slow  # it starts real processes or associations
+
 # pynetdicom leaves the socket of a refused connection to the garbage collector
 refused = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -54,6 +56,7 @@ def receiver():
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
     monkeypatch.setattr(send.time, "sleep", lambda _: None)
+    monkeypatch.setattr(send, "ANSWER_TIMEOUT_S", 1.0)
 
 
 def test_every_object_is_sent_once(session, receiver):

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow  # it starts real processes
+
 LAUNCHER = """
 import os, subprocess, sys, time
 code = "import os,sys,time; from deployments.launcher.child import bind_to_launcher; bind_to_launcher(int(sys.argv[1])); print(os.getpid(), flush=True); time.sleep(60)"

@@ -13,6 +13,8 @@ from deployments.launcher.plan import ProcessSpec
 from deployments.launcher.process import KeptProcess, last_line_of
 from deployments.launcher.restarts import RestartPolicy
 
+pytestmark = pytest.mark.slow  # it starts real processes or associations
+
 SLEEPS = "import time; time.sleep(60)"
 
 
