@@ -139,6 +139,17 @@ def demo(
 
 
 @app.command()
+def send(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with DICOM.", exists=True, file_okay=False)],
+    home: HomeOption = None,
+) -> None:
+    """De-identify your own scans and send them by C-STORE to the running Cohortflow, into the study brain-volumetry."""
+    from deployments.commands import send as command
+
+    command.run(_home(home), folder, _console())
+
+
+@app.command()
 def serve(
     process: Annotated[
         str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -165,6 +166,26 @@ class House:
 
         wait_for(f"{subject} in {state}", there, timeout_s=timeout_s)
 
+    def xnat_rows(self, path: str) -> list[dict[str, str]]:
+        """Return the rows of one of the archive's tables."""
+        xnat = self.endpoints["xnat"]
+        answer = httpx.get(
+            xnat["url"] + path, params={"format": "json"}, auth=(xnat["user"], xnat["password"]), timeout=30
+        )
+        return list(answer.raise_for_status().json()["ResultSet"]["Result"])
+
+    def archived_files(self, subject: str) -> dict[str, list[str]]:
+        """Return the names of all files in the archive of a subject's session, by their resource."""
+        session = self.session(subject)
+        assert session is not None
+        base = f"/data/experiments/{session['external_ids']['XNAT']}"
+        holders = [base, *(f"{base}/scans/{scan['ID']}" for scan in self.xnat_rows(f"{base}/scans"))]
+        return {
+            row["label"]: sorted(one["Name"] for one in self.xnat_rows(f"{holder}/resources/{row['label']}/files"))
+            for holder in holders
+            for row in self.xnat_rows(f"{holder}/resources")
+        }
+
     def census(self) -> dict[str, int]:
         """Count everything that must never be doubled."""
         counts = {
@@ -172,22 +193,17 @@ class House:
             "tasks": len(list(self.pages("/tasks/api/v1/tasks", scope="all"))),
             "measurements": len(list(self.pages("/api/v2/measurements"))),
         }
-        auth = (self.endpoints["xnat"]["user"], self.endpoints["xnat"]["password"])
-        with httpx.Client(base_url=self.endpoints["xnat"]["url"], auth=auth, timeout=30) as xnat:
-
-            def rows(path: str) -> list[dict[str, str]]:
-                return xnat.get(path, params={"format": "json"}).raise_for_status().json()["ResultSet"]["Result"]
-
-            experiments = rows("/data/experiments")
-            counts["archive sessions"] = len(experiments)
-            counts["archive scans"] = counts["archive files"] = 0
-            for experiment in experiments:
-                base = f"/data/experiments/{experiment['ID']}"
-                scans = rows(f"{base}/scans")
-                counts["archive scans"] += len(scans)
-                for scan in scans:
-                    counts["archive files"] += len(rows(f"{base}/scans/{scan['ID']}/files"))
-                counts["archive files"] += sum(int(r["file_count"] or 0) for r in rows(f"{base}/resources"))
+        rows = self.xnat_rows
+        experiments = rows("/data/experiments")
+        counts["archive sessions"] = len(experiments)
+        counts["archive scans"] = counts["archive files"] = 0
+        for experiment in experiments:
+            base = f"/data/experiments/{experiment['ID']}"
+            scans = rows(f"{base}/scans")
+            counts["archive scans"] += len(scans)
+            for scan in scans:
+                counts["archive files"] += len(rows(f"{base}/scans/{scan['ID']}/files"))
+            counts["archive files"] += sum(int(r["file_count"] or 0) for r in rows(f"{base}/resources"))
         return counts
 
     def measurements(self, subject: str) -> list[dict[str, Any]]:
@@ -215,11 +231,17 @@ class House:
             answer = {"token": claim["token"], "answer": {"decision": "accept", "comment": "whole brain"}}
             task.post("/submit", json=answer).raise_for_status()
 
+    def release(self) -> list[dict[str, str]]:
+        """Return the rows of the study's release."""
+        table = self.home / "releases" / "brain-volumetry" / "brain-volumetry.csv"
+        return list(csv.DictReader(table.read_text().splitlines()))
+
     # ------------------------------------------------------------------ over DICOM
-    def send(self, datasets: Iterable[Dataset | Path]) -> list[int]:
+    def send(self, datasets: Iterable[Dataset | Path], *, calling: str = "SITE_A") -> list[int]:
         """C-STORE over one association, as a site would; return the status of each."""
         items = [dcmread(d) if isinstance(d, Path) else d for d in datasets]
-        ae = AE(ae_title="SITE_A")
+        ae = AE(ae_title=calling)
+        ae.dimse_timeout = 10.0
         for sop_class, syntax in sorted({(d.SOPClassUID, d.file_meta.TransferSyntaxUID) for d in items}):
             ae.add_requested_context(UID(sop_class), UID(syntax))
         dicom = self.endpoints["dicom"]

@@ -49,7 +49,7 @@ def test_killing_each_process_in_the_middle_of_its_work_loses_and_doubles_nothin
     assert attempts, "the sender never got its success"
 
     # the web process, while the session is taken in
-    wait_for("the session to be taken in", lambda: house_is_receiving(house), timeout_s=60, every_s=0.1)
+    wait_for("the arrival to be taken in", lambda: is_taken_in_now(house), timeout_s=60, every_s=0.05)
     pid = house.kill("web")
     house.wait_restarted("web", old_pid=pid)
 
@@ -74,17 +74,25 @@ def test_killing_each_process_in_the_middle_of_its_work_loses_and_doubles_nothin
     assert after["measurements"] == before["measurements"] + 1
     assert after["archive sessions"] == before["archive sessions"] + 1
     assert after["archive scans"] == before["archive scans"] + 1
+    rows = [row for row in house.release() if row["subject"] == "BV-102"]
+    assert [float(row["value"]) for row in rows] == [pytest.approx(CHILD_ML, rel=0.01)]
+    files, undisturbed = house.archived_files("BV-102"), house.archived_files("BV-101")
+    assert len(files["DICOM"]) == len(child_t1)
+    assert {name: len(held) for name, held in files.items() if name != "DICOM"} == {
+        name: len(held) for name, held in undisturbed.items() if name != "DICOM"
+    }
+    assert after["archive files"] - before["archive files"] == sum(map(len, files.values()))
     with house.client() as client:
         session = house.session("BV-102")
         actions = client.get(f"/api/v2/experiments/{session['id']}/actions").json()["actions"]
     assert [a["state"] for a in actions] == ["extracting", "review", "releasing", "released"]
 
 
-def house_is_receiving(house: House) -> bool:
-    """Whether an arrival is complete and being worked on, or was already."""
+def is_taken_in_now(house: House) -> bool:
+    """Whether the arrival is complete and its flow at work."""
     with house.client() as client:
-        arrivals = client.get("/gateway/api/v1/arrivals").json()["items"]
-    return any(a["state"] in {"complete", "accepted"} and a["instance_count"] >= 192 for a in arrivals)
+        arrivals = client.get("/gateway/api/v1/arrivals", params={"state": "complete"}).json()["items"]
+    return any(a["instance_count"] >= 192 and a["flow_run_id"] for a in arrivals)
 
 
 def kill_dask_worker_at_work(house: House) -> None:
