@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tomllib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class Home:
     def work(self) -> Path:
         """Files of running extractions; may be emptied when nothing runs."""
         return self.path / "work"
+
+    def clear_work(self) -> None:
+        """Remove what killed workers left in the scratch folder; call it only while none runs."""
+        for path in self.work.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
 
     @property
     def spool(self) -> Path:

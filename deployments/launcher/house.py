@@ -97,6 +97,7 @@ class House:
         self.home.make()
         with self.home.locked(), closing(PortClaims()) as claims:
             end_leftovers(self.home)
+            self.home.clear_work()
             self.home.endpoints.unlink(missing_ok=True)
             stamp = read_json(self.home.stamp) or {}
             ports = choose_ports(self._wishes, remembered=stamp.get("ports", {}), free=claims.claim)

@@ -10,6 +10,7 @@ import pytest
 
 from deployments.errors import HomeFromNewerVersion, HomeInUse, HomeNotWritable
 from deployments.launcher.home import Home, default_home, read_json, version_key, write_json
+from deployments.launcher.house import House
 
 
 @pytest.fixture
@@ -91,3 +92,10 @@ def test_the_default_home_follows_the_environment(monkeypatch, tmp_path):
     assert default_home("demo") == tmp_path / "cohortflow" / "demo"
     monkeypatch.setenv("COHORTFLOW_HOME", str(tmp_path / "own"))
     assert default_home() == tmp_path / "own"
+
+
+def test_a_start_clears_what_killed_workers_left_in_the_scratch_folder(home):
+    (home.work / "execution-7-1").mkdir()
+    (home.work / "execution-7-1" / "volume.nii.gz").write_bytes(b"x")
+    with House(home).prepared():
+        assert not list(home.work.iterdir())
