@@ -20,6 +20,7 @@ settings.load_profile("cohortflow")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests together when tests run side by side, and all that use the one house of tests/e2e."""
     for item in items:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
+from deployments.demo.deidentify import Policy
 from tests.e2e.house import House
 from tests.e2e.scans import archived, cleaned
 
@@ -34,6 +35,14 @@ def adult_t1(shared_data: Path) -> list[Dataset]:
 def child_t1(shared_data: Path) -> list[Dataset]:
     """A T1-weighted head of 192 slices; reference volume 1468.6 ml."""
     return cleaned(archived(shared_data / "dev/t1_sag_anon_siemens_3y/dicom.tar.xz"), "BV-102")
+
+
+@pytest.fixture(scope="session")
+def few_slices(shared_data: Path) -> list[Dataset]:
+    """Six slices of a T1-weighted head, as a session of their own: too few to be measured."""
+    policy = Policy(b"another site", protocol_id="brain-volumetry", site_id="site-a", keep_dates=True)
+    contents = archived(shared_data / "dev/t1_sag_anon_siemens_3y/dicom.tar.xz")[:6]
+    return cleaned(contents, "BV-104", policy=policy)
 
 
 @pytest.fixture(scope="session")

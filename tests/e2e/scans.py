@@ -23,9 +23,9 @@ def archived(path: Path) -> list[bytes]:
     return [c for c in contents if c[128:132] == b"DICM"]
 
 
-def cleaned(contents: list[bytes], subject: str) -> list[Dataset]:
-    """De-identify files as a site would."""
-    return [dcmread(BytesIO(deidentify(read_image(c), subject=subject, policy=POLICY).content)) for c in contents]
+def cleaned(contents: list[bytes], subject: str, *, policy: Policy = POLICY) -> list[Dataset]:
+    """De-identify files as a site would; another policy makes other UIDs of the same files."""
+    return [dcmread(BytesIO(deidentify(read_image(c), subject=subject, policy=policy).content)) for c in contents]
 
 
 def unmarked(datasets: list[Dataset]) -> list[Dataset]:

@@ -79,7 +79,7 @@ def test_a_scan_not_marked_as_deidentified_goes_no_further_than_the_quarantine(
 
 
 def test_a_ct_sent_to_the_brain_study_says_why_it_stops(house: House, chest_ct: list[Dataset]) -> None:
-    house.send(chest_ct[:3])
+    house.send(chest_ct)
 
     def explained() -> bool:
         with house.client() as client:
@@ -90,18 +90,20 @@ def test_a_ct_sent_to_the_brain_study_says_why_it_stops(house: House, chest_ct: 
 
 
 def test_images_that_come_late_and_from_another_sender_join_their_session(
-    house: House, chest_ct: list[Dataset]
+    house: House, few_slices: list[Dataset]
 ) -> None:
-    assert len(house.archived_files("BV-103")["DICOM"]) == 3
+    house.send(few_slices[:3])
+    house.wait_state("BV-104", "not_relevant", timeout_s=120)
+    assert len(house.archived_files("BV-104")["DICOM"]) == 3
     before = house.census()
-    house.send(chest_ct[2:4])
-    house.send(chest_ct[3:], calling="SITE_B")
-    wait_for("all images", lambda: len(house.archived_files("BV-103")["DICOM"]) == len(chest_ct), timeout_s=90)
-    house.wait_state("BV-103", "not_relevant", timeout_s=90)
+    house.send(few_slices[2:4])
+    house.send(few_slices[3:], calling="SITE_B")
+    wait_for("all images", lambda: len(house.archived_files("BV-104")["DICOM"]) == len(few_slices), timeout_s=90)
+    house.wait_state("BV-104", "not_relevant", timeout_s=90)
     after = house.census()
     assert after["sessions"] == before["sessions"]
     assert after["archive scans"] == before["archive scans"]
     with house.client() as client:
-        session = house.session("BV-103")
+        session = house.session("BV-104")
         actions = client.get(f"/api/v2/experiments/{session['id']}/actions").json()["actions"]
     assert [a["state"] for a in actions].count("extracting") >= 2, "it is looked at again, with all its images"
