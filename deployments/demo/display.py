@@ -86,7 +86,7 @@ class Display:
             before = self._rows.get(key)
             self._rows[key] = progress
             self._since.setdefault(key, time.monotonic())
-            if not progress.is_at_an_end or key not in self._spent:
+            if before is None or not before.is_at_an_end:
                 self._spent[key] = time.monotonic() - self._since[key]
             if before is None or before.stage is not progress.stage:
                 what = f": {progress.why}" if progress.why else ""
@@ -117,23 +117,30 @@ class Display:
             parts.append(bar)
         if self._rows:
             parts.append(self._table())
+            parts += [
+                Text(f"{row.label or row.subject}: {row.why}", style="yellow")
+                for _, row in self._in_order()
+                if row.stage in {Stage.aside, Stage.quarantined} and row.why
+            ]
         return Group(*parts)
 
+    def _in_order(self) -> list[tuple[str, Progress]]:
+        return sorted(self._rows.items(), key=lambda item: (item[1].subject, item[0]))
+
     def _table(self) -> Table:
+        """Draw a line for each session; it fits into 80 columns."""
         table = Table(box=None, pad_edge=False)
-        table.add_column("Session")
-        table.add_column("sent", justify="right")
-        for stage in PATH:
-            table.add_column(stage.value, justify="center")
-        table.add_column("time", justify="right")
-        for key, row in sorted(self._rows.items(), key=lambda item: (item[1].subject, item[0])):
-            marks = [_mark(row, stage) for stage in PATH]
-            if row.stage in {Stage.aside, Stage.quarantined}:
-                marks = [Text(""), *marks[1:-1], Text(row.why or row.stage.value, style="yellow")]
+        table.add_column("session", no_wrap=True)
+        table.add_column("images", justify="right", no_wrap=True)
+        table.add_column("way", no_wrap=True)
+        table.add_column("time", justify="right", no_wrap=True)
+        for key, row in self._in_order():
+            way = Text(" ").join(_mark(row, stage) for stage in PATH)
+            style = {Stage.released: "green", Stage.aside: "yellow", Stage.quarantined: "yellow"}.get(row.stage, "cyan")
+            way.append(f"  {row.stage.value}", style=style)
             spent_s = self._spent[key] if row.is_at_an_end else time.monotonic() - self._since[key]
-            table.add_row(
-                row.label or row.subject, f"{row.sent}/{row.total}" if row.total else "", *marks, f"{spent_s:.0f} s"
-            )
+            images = f"{row.sent} of {row.total}" if row.total else "none"
+            table.add_row(row.label or row.subject, images, way, f"{spent_s:.0f} s")
         return table
 
 

@@ -37,7 +37,8 @@ def test_in_a_terminal_the_sessions_stand_in_a_table():
     terminal.print(display)
     text = terminal.file.getvalue()
     assert "BV-001_MR" in text
-    assert "4/10" in text
+    assert "4 of 10" in text
+    assert "review" in text
 
 
 def test_a_quarantined_session_shows_its_reason_in_the_table():
@@ -64,3 +65,21 @@ def test_what_is_worked_on_is_a_line_when_it_is_news():
     display.doing("De-identifying the scans: 7 images done", is_news=False)
     display.doing("")
     assert [line.split("s  ")[-1] for line in plain.file.getvalue().splitlines()] == ["De-identifying the scans"]
+
+
+def test_the_table_fits_into_eighty_columns_and_time_never_runs_back(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("deployments.demo.display.time.monotonic", lambda: now)
+    terminal = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    display = Display(terminal)
+    label = "BV-001_MR_20080312_02"
+    display.show(Progress("BV-001", "u", total=346, sent=346, stage=Stage.extracting, label=label))
+    now += 90
+    display.show(Progress("BV-001", "u", total=346, sent=346, stage=Stage.aside, label=label, why="No T1w scan."))
+    now += 500
+    terminal.print(display)
+    text = terminal.file.getvalue()
+    assert f"{label}  346 of 346" in text
+    assert " 90 s" in text
+    assert f"{label}: No T1w scan." in text
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
