@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from study_governor.contract.states import StateKind
-from study_governor.db.tables import ActionRow, CohortRow, ExperimentRow, StateRow, SubjectRow, TransitionRow
+from study_governor.contract.states import ExecutionStatus, StateKind
+from study_governor.db.tables import (
+    ActionRow,
+    CohortRow,
+    ExecutionRow,
+    ExperimentRow,
+    StateRow,
+    SubjectRow,
+    TransitionRow,
+)
 from study_governor.domain.path import main_path
 from study_governor.web.words import state_tone
 
@@ -251,6 +259,18 @@ def needs_attention(session: Session, *, reach: Reach) -> tuple[AttentionShown, 
         ).one()
         shown.append(AttentionShown(study, state, attention, why, count, _aware(since), first_id or 0, label))
     return tuple(shown)
+
+
+def count_with_a_reader(session: Session, *, reach: Reach) -> int:
+    """Return how many sessions wait for a person's answer."""
+    query = (
+        select(func.count(func.distinct(ExperimentRow.id)))
+        .select_from(ExperimentRow)
+        .join(CohortRow, col(CohortRow.id) == ExperimentRow.cohort_id)
+        .join(ExecutionRow, col(ExecutionRow.action_id) == ExperimentRow.last_action_id)
+        .where(reach.sessions(), ExecutionRow.status == ExecutionStatus.WAITING.value)
+    )
+    return session.exec(query).one()
 
 
 def ended_lately(session: Session, *, reach: Reach, limit: int = ENDED_SHOWN) -> tuple[SessionShown, ...]:

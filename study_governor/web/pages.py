@@ -38,9 +38,9 @@ _PICTURE_CACHE_S = 300
 @router.get("/")
 def show_dashboard(request: Request, governor: Governor, principal: CurrentPrincipal) -> Response:
     """Show where all sessions are and what needs somebody; annotators are led to their tasks."""
-    if not principal.may(Role.coordinator) and principal.may(Role.annotator):
+    if not principal.acts_as(Role.coordinator) and principal.acts_as(Role.annotator):
         return RedirectResponse(pages.site_url(request, "/tasks/"), status_code=303)
-    if not principal.may(Role.coordinator):
+    if not principal.acts_as(Role.coordinator):
         raise RoleMissing(roles=(Role.coordinator,))
     return pages.render(request, "dashboard.html", _dashboard(request, governor, reach_of(principal)))
 
@@ -178,6 +178,7 @@ def _dashboard(request: Request, governor: Services, reach: Reach) -> dict[str, 
             "total": sum(study.total for study in studies),
             "attention": dashboard.needs_attention(uow.session, reach=reach),
             "attention_total": sum(study.attention_count for study in studies),
+            "with_a_reader": dashboard.count_with_a_reader(uow.session, reach=reach),
             "ended": dashboard.ended_lately(uow.session, reach=reach),
             "events": dashboard.latest_events(uow.session, reach=reach),
             "days": days,

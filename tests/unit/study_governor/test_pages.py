@@ -85,6 +85,18 @@ def test_the_dashboard_shows_where_sessions_are_and_what_waits_and_why(anna, hou
     assert "In the last 14 days 4 sessions came in and 0 came to an end" in anna.html("/")
 
 
+def test_the_dashboard_says_how_many_wait_for_a_reader(anna, house):
+    house.new_session(label="s1")
+    house.in_review(label="s2")
+    assert "No session needs attention. 1 waits for a reader under Tasks" in anna.get("/")
+
+
+def test_a_token_for_one_thing_opens_no_page(http, accounts):
+    token = accounts.issue_token("anna", "script", ["governor:read"])
+    answer = http.get("/", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 403
+
+
 def test_studies_without_rights_are_not_shown(browse, house):
     session = house.new_session()
     assert "1 session" not in browse("other").get("/")
