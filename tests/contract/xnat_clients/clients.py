@@ -1,0 +1,150 @@
+"""Clients of XNAT as PyPI has them, each in a virtual environment of its own, driven by scripts against a test server.
+
+A test file asks for one by name::
+
+    from tests.contract.xnat_clients.clients import client_environment
+
+    pyxnat = client_environment("pyxnat", "1.6.4")          # a fixture of the session
+
+
+    def test_it(pyxnat, server):
+        pyxnat.run("import sys; print(sys.argv[1])", server.url)
+
+The environments stay in ``~/.cache/cohortflow/clients`` (or `COHORTFLOW_TEST_CLIENTS`), so that only the first run
+needs the network.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import missing
+
+INSTALL_TIMEOUT_S = 600
+RUN_TIMEOUT_S = 240
+
+
+@dataclass(frozen=True)
+class ClientEnvironment:
+    """A virtual environment with one client in it."""
+
+    folder: Path
+
+    @property
+    def bin(self) -> Path:
+        """Folder of its commands."""
+        return self.folder / "bin"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.bin / "python"
+
+    def run(self, script: str, *arguments: str, timeout_s: float = RUN_TIMEOUT_S, **environment: str) -> str:
+        """Run a script with the client's interpreter; return what it wrote. A failure fails the test with its output."""
+        return self.command([str(self.python), "-c", script, *arguments], timeout_s=timeout_s, **environment)
+
+    def command(self, command: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S, **environment: str) -> str:
+        """Run a command, one of `bin` by its bare name; return what it wrote. A failure fails the test."""
+        program = str(self.bin / command[0]) if (self.bin / command[0]).exists() else command[0]
+        kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+        done = subprocess.run(
+            [program, *command[1:]],
+            env={**kept, "NO_PROXY": "127.0.0.1,localhost", **environment},
+            cwd=environment.get("HOME"),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+
+def client_environment(
+    name: str, version: str, *more: str, python: str | None = None
+) -> Callable[[], ClientEnvironment]:
+    """Return a session fixture: the environment of a client, made when it is not there yet.
+
+    Parameters
+    ----------
+    more
+        Further requirements, for clients that name too few or too loose ones.
+    python
+        Version of the interpreter; that of the tests when not given.
+    """
+
+    @pytest.fixture(scope="session", name=name.replace("-", "_"))
+    def environment() -> ClientEnvironment:
+        folder = _cache_folder() / f"{name}-{version}"
+        with _one_at_a_time(folder):
+            if not (folder / ".complete").is_file():
+                _install(
+                    folder, [f"{name}=={version}", *more], python or f"{sys.version_info[0]}.{sys.version_info[1]}"
+                )
+        return ClientEnvironment(folder)
+
+    return environment
+
+
+def _cache_folder() -> Path:
+    given = os.environ.get("COHORTFLOW_TEST_CLIENTS")
+    return Path(given) if given else Path.home() / ".cache" / "cohortflow" / "clients"
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one of several test processes install, and the others wait."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(folder.suffix + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(folder: Path, requirements: Sequence[str], python: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    uv = _uv()
+    for command in (
+        [uv, "venv", "--quiet", "--python", python, str(folder)],
+        [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *requirements],
+    ):
+        done = subprocess.run(
+            command, env=_index(), capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            missing(requirements[0], f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
+    (folder / ".complete").touch()
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        missing("uv", "pip install uv")
+    assert found is not None
+    return found
+
+
+def _index() -> dict[str, str]:
+    """Return the environment in which uv looks where pip is told to look."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    settings = {"find-links": "UV_FIND_LINKS", "index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX"}
+    for key, variable in settings.items():
+        if variable in environment:
+            continue
+        asked = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "get", f"global.{key}"], capture_output=True, text=True, check=False
+        )
+        if asked.returncode == 0 and asked.stdout.strip():
+            environment[variable] = asked.stdout.strip()
+    return environment
