@@ -110,5 +110,7 @@ class Callbacks:
                 return row.callback_url, callbacks.aborted_body(content, reason=row.abort_reason or "", uri=uri)
             answer = repository.newest_answer(uow, task_id)
             given = {} if answer is None else answer.answer
+            reader = "" if answer is None else answer.username
             values = flattened(forms.form_of(uow, row).fields, given)
-            return row.callback_url, callbacks.done_body(content, answer=given, values=values, uri=uri)
+            body = callbacks.done_body(content, answer=given, values=values, uri=uri, answered_by=reader)
+            return row.callback_url, body

@@ -82,7 +82,7 @@ def blanked(content: Any) -> Any:
 
 
 def done_body(
-    content: Mapping[str, Any], *, answer: Mapping[str, Any], values: Mapping[str, Any], uri: str
+    content: Mapping[str, Any], *, answer: Mapping[str, Any], values: Mapping[str, Any], uri: str, answered_by: str
 ) -> dict[str, Any]:
     """Build the body that reports an answer: the ordered content, with the answer merged into `result_values`.
 
@@ -90,6 +90,8 @@ def done_body(
     ----------
     values
         The answer's values by field name, containers dissolved.
+    answered_by
+        User name of the reader.
     """
     own = content.get("result_values")
     result_values = dict(own) if isinstance(own, Mapping) else {}
@@ -97,6 +99,7 @@ def done_body(
         "decision": values.get("decision"),
         "comment": values.get("comment"),
         "answer": dict(answer),
+        "answered_by": answered_by,
         "task_uri": uri,
     }
     return {"status": "finished", "result": "success", **content, "result_values": result_values}

@@ -88,11 +88,14 @@ def test_a_session_goes_from_its_registration_to_its_release(client, flows):
     client.answer(review, status="waiting", result_values={"task_uri": "http://testserver/tasks/1"})
     response = client._http.put(
         f"/api/v2/callback_executions/{review}",
-        json={"status": "finished", "result": "success", "secret_key": secret, "result_values": {"decision": "accept"}},
-    )
+        json={
+            "status": "finished", "result": "success", "secret_key": secret,
+            "result_values": {"decision": "accept", "answered_by": "mia"},
+        },
+    )  # fmt: skip
     assert response.status_code == 200, response.text
     assert client.experiment(session.id).state == "released"
-    assert [one.actor for one in client.actions(session.id)] == ["flows", "flows", "by secret"]
+    assert [one.actor for one in client.actions(session.id)] == ["flows", "flows", "mia"]
     (measured,) = client.measurements(cohort="brain")
     assert (measured.session, measured.subject, measured.value, measured.unit) == (
         "sub1_MR_20240501",

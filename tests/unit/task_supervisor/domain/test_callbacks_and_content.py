@@ -40,6 +40,7 @@ def test_an_answer_is_merged_into_what_was_ordered():
         answer={"decision": "accept", "comment": ""},
         values={"decision": "accept", "comment": ""},
         uri="http://site/tasks/7",
+        answered_by="mia",
     )
     assert body == {
         "status": "finished",
@@ -50,6 +51,7 @@ def test_an_answer_is_merged_into_what_was_ordered():
             "decision": "accept",
             "comment": "",
             "answer": {"decision": "accept", "comment": ""},
+            "answered_by": "mia",
             "task_uri": "http://site/tasks/7",
         },
     }
