@@ -45,6 +45,7 @@ def test_the_governor_hears_the_decision_and_its_own_secret(house):
             "decision": "accept",
             "comment": "fine",
             "answer": ACCEPT,
+            "answered_by": "ada",
             "task_uri": f"http://site.test/tasks/{task_id}",
         },
     }
