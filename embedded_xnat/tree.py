@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.domain.addresses import Address, ObjectKind, parse_address
+from embedded_xnat.domain.tables import Query
 from embedded_xnat.domain.values import truth
 from embedded_xnat.imports.rescan import pull_from_headers
 from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.objects import endpoints, project_endpoints
 from embedded_xnat.objects.endpoints import Call
-from embedded_xnat.objects.listing import Query
 from embedded_xnat.resources import endpoints as resource_endpoints
 from embedded_xnat.resources import uploads
 from embedded_xnat.settings import EmbeddedXnatSettings

@@ -29,8 +29,10 @@ __all__ = [
     "MoveRow",
     "ObjectColumns",
     "PrearchiveRow",
+    "ProjectAliasRow",
     "ProjectRow",
     "ResourceRow",
+    "SavedSearchRow",
     "ScanRow",
     "ShareRow",
     "SubjectRow",
@@ -58,7 +60,13 @@ class ObjectColumns(SQLModel):
 
 
 class ProjectRow(ObjectColumns, Base, table=True):
-    """A project; a deleted one leaves its row, so that its id is not used again."""
+    """A project; a deleted one leaves its row, so that its id is not used again.
+
+    Attributes
+    ----------
+    protocols
+        Groups of custom variables by data type (`embedded_xnat.domain.protocols`).
+    """
 
     __tablename__ = "project"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -66,7 +74,18 @@ class ProjectRow(ObjectColumns, Base, table=True):
     id: str = Field(max_length=200, unique=True)
     accessibility: str = Field(default="private", max_length=16)
     prearchive_code: int = 4
+    quarantine_code: int = 0
+    protocols: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     is_deleted: bool = False
+
+
+class ProjectAliasRow(Base, table=True):
+    """Another name of a project; kept beside its list of aliases, so that an address finds it at once."""
+
+    __tablename__ = "project_alias"
+
+    alias: str = Field(primary_key=True, max_length=200)
+    project_id: str = Field(foreign_key="project.id", max_length=200, index=True)
 
 
 class MembershipRow(Base, table=True):
@@ -83,7 +102,11 @@ class SubjectRow(ObjectColumns, Base, table=True):
     """A subject of a project."""
 
     __tablename__ = "subject"
-    __table_args__ = (UniqueConstraint("project_id", "label"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("project_id", "label"),
+        Index("ix_subject_project_id_number", "project_id", "number"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: str = Field(max_length=64, unique=True)
     project_id: str = Field(foreign_key="project.id", max_length=200)
@@ -96,14 +119,15 @@ class ExperimentRow(ObjectColumns, Base, table=True):
     __tablename__ = "experiment"
     __table_args__ = (
         UniqueConstraint("project_id", "label"),
-        Index("ix_experiment_project_id_number", "project_id", "number"),
+        Index("ix_experiment_project_id_session_id_number", "project_id", "session_id", "number"),
+        Index("ix_experiment_session_id_number", "session_id", "number"),
         {"sqlite_autoincrement": True},
     )
 
     id: str = Field(max_length=64, unique=True)
     project_id: str = Field(foreign_key="project.id", max_length=200)
     subject_id: str | None = Field(default=None, foreign_key="subject.id", max_length=64, index=True)
-    session_id: str | None = Field(default=None, foreign_key="experiment.id", max_length=64, index=True)
+    session_id: str | None = Field(default=None, foreign_key="experiment.id", max_length=64)
     label: str = Field(max_length=200)
     status: str = Field(default="active", max_length=16)
 
@@ -247,3 +271,25 @@ class PrearchiveRow(Base, table=True):
     scan_time: str = Field(default="", max_length=16)
     uploaded_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     uploaded_by: str = Field(max_length=64)
+
+
+class SavedSearchRow(Base, table=True):
+    """A search that was stored under a name, as the document it came in.
+
+    Attributes
+    ----------
+    logins
+        Who may see it besides its owner; empty for everybody.
+    """
+
+    __tablename__ = "saved_search"
+
+    id: str = Field(primary_key=True, max_length=200)
+    owner: str = Field(max_length=64, index=True)
+    brief_description: str = Field(default="", max_length=255)
+    description: str = Field(default="")
+    root_element: str = Field(max_length=100)
+    document: str = Field()
+    logins: list[str] = Field(default_factory=list, sa_type=Json)
+    inserted_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

@@ -1,4 +1,4 @@
-"""Builds tables: rows with the requested columns, filters, and the envelope. Pure.
+"""Builds tables: the requested columns, and the envelope as JSON, CSV or XML. Pure.
 
 Standard columns are always there, since clients rely on some of them whatever they asked for; ``columns=`` adds to
 them short names and xsi paths (the answer's key is then the lower-cased path).
@@ -6,18 +6,34 @@ them short names and xsi paths (the answer's key is then the lower-cased path).
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from embedded_xnat.domain.values import as_text
-from embedded_xnat.schema.registry import MODEL
-from embedded_xnat.schema.shortcuts import short_names
+from xml.sax.saxutils import escape, quoteattr
 
 Row = dict[str, str]
 
 #: Parameters of a listing that are no filters.
 CONTROLS = frozenset({"columns", "format", "xsitype", "limit", "offset", "sortby", "sortorder", "xnat_csrf", "query"})
+
+_FORBIDDEN_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a request says about a listing: all its parameters, in order; those that name a column are filters."""
+
+    parameters: Sequence[tuple[str, str]] = ()
+
+    def get(self, name: str) -> str | None:
+        """Return a parameter by its name in any case."""
+        return next((value for key, value in self.parameters if key.lower() == name.lower()), None)
+
+    def number(self, name: str) -> int | None:
+        """Return a parameter that counts; None when it is not there or no number."""
+        text = self.get(name)
+        return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def requested_columns(columns: str | None, standard: Sequence[str]) -> list[str]:
@@ -29,29 +45,6 @@ def requested_columns(columns: str | None, standard: Sequence[str]) -> list[str]
     return [name for name in dict.fromkeys(wanted) if name and name.lower() not in known]
 
 
-def column_value(
-    name: str, xsi_type: str, data: Mapping[str, Any], *, related: Callable[[str, str], Any] | None = None
-) -> str:
-    """Return the value of a column that is no standard one; empty where the object has none.
-
-    Parameters
-    ----------
-    related
-        ``related(type, path)`` answers for columns of other objects, such as the subject of an experiment.
-    """
-    short = short_names(xsi_type).get(name)
-    if short is not None:
-        return as_text(data.get(short))
-    head, separator, path = name.partition("/")
-    named = MODEL.find(head) if separator else None
-    if named is None:
-        return ""
-    if not MODEL.is_a(xsi_type, named.name):
-        return as_text(related(named.name, path)) if related is not None else ""
-    field = MODEL.fields(named.name).get(path.lower())
-    return as_text(data.get(field.path)) if field is not None else ""
-
-
 def column_key(name: str) -> str:
     """Return the key under which a column appears: xsi paths are lower-cased.
 
@@ -61,29 +54,6 @@ def column_key(name: str) -> str:
     ('xnat:mrsessiondata/age', 'label')
     """
     return name.lower() if "/" in name else name
-
-
-def keep_matching(rows: Iterable[Row], parameters: Iterable[tuple[str, str]]) -> list[Row]:
-    """Keep the rows that match the filters of a query, with ``*`` as a wildcard.
-
-    Examples
-    --------
-    >>> keep_matching([{"label": "P01_MR1"}, {"label": "P02_MR1"}], [("label", "P01*"), ("format", "json")])
-    [{'label': 'P01_MR1'}]
-    """
-    rows = list(rows)
-    filters = [(name, pattern) for name, pattern in parameters if name.lower() not in CONTROLS]
-    if not filters or not rows:
-        return rows
-    keys = {key.lower(): key for key in rows[0]}
-    active = [(keys[name.lower()], pattern) for name, pattern in filters if name.lower() in keys]
-    return [row for row in rows if all(_matches(row[key], pattern) for key, pattern in active)]
-
-
-def _matches(value: str, pattern: str) -> bool:
-    if "," in pattern:
-        return any(_matches(value, part) for part in pattern.split(","))
-    return fnmatchcase(value, pattern) if any(mark in pattern for mark in "*?[") else value == pattern
 
 
 def table_document(rows: Sequence[Row], **members: Any) -> dict[str, Any]:
@@ -99,3 +69,25 @@ def table_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     csv.writer(out, lineterminator="\n").writerow(names)
     writer.writerows(rows)
     return out.getvalue()
+
+
+def table_xml(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Return a table as XNAT's XML: the names of the columns, then the cells row by row.
+
+    Examples
+    --------
+    >>> table_xml([{"ID": "P"}], ["ID"]).partition("<results>")[2]
+    '<columns><column>ID</column></columns><rows><row><cell>P</cell></row></rows></results></ResultSet>'
+    """
+    names = list(rows[0]) if rows else list(columns)
+    head = "".join(f"<column>{_in_xml(name)}</column>" for name in names)
+    body = "".join(f"<row>{''.join(f'<cell>{_in_xml(row[name])}</cell>' for name in names)}</row>" for row in rows)
+    total = quoteattr(str(len(rows)))
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ResultSet totalRecords={total}><results>'
+        f"<columns>{head}</columns><rows>{body}</rows></results></ResultSet>"
+    )
+
+
+def _in_xml(text: str) -> str:
+    return escape(_FORBIDDEN_IN_XML.sub("\ufffd", text))

@@ -11,14 +11,13 @@ from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.db.tables import PrearchiveRow
 from embedded_xnat.domain.addresses import ObjectKind, parse_address
 from embedded_xnat.domain.roles import Visitor
-from embedded_xnat.domain.tables import table_document
+from embedded_xnat.domain.tables import Query, table_document
 from embedded_xnat.domain.values import truth
 from embedded_xnat.imports import prearchive
 from embedded_xnat.imports.planning import plan_session
 from embedded_xnat.imports.records import Route
 from embedded_xnat.imports.service import Overwrite, read_upload, store_session
 from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.listing import Query
 from embedded_xnat.resources.uploads import disk_errors, receive_body
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site.endpoints import archive_of

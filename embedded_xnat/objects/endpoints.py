@@ -19,11 +19,10 @@ from embedded_xnat.domain.items import items_document
 from embedded_xnat.domain.layout import Place
 from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.domain.setters import read_changes
-from embedded_xnat.domain.tables import Row, table_csv, table_document
+from embedded_xnat.domain.tables import Query, Row, table_csv, table_document, table_xml
 from embedded_xnat.domain.values import truth
 from embedded_xnat.objects import changes, listing
 from embedded_xnat.objects.items import item_of
-from embedded_xnat.objects.listing import Query
 from embedded_xnat.objects.locate import Located, check, locate
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive
@@ -60,10 +59,19 @@ class Call:
 
 
 def table(call: Call, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
-    """Answer with a table, as JSON or CSV."""
-    if (call.query.get("format") or "json").lower() == "csv":
-        return PlainTextResponse(table_csv(rows, columns), media_type="text/csv")
-    return JSONResponse(table_document(rows))
+    """Answer with a table, as JSON, CSV or XML."""
+    return render_table(call.query.get("format"), rows, columns)
+
+
+def render_table(wanted: str | None, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
+    """Return a table in the format that a request asks for; JSON when it asks for none."""
+    match (wanted or "json").lower():
+        case "csv":
+            return PlainTextResponse(table_csv(rows, columns), media_type="text/csv")
+        case "xml":
+            return Response(table_xml(rows, columns), media_type="application/xml")
+        case _:
+            return JSONResponse(table_document(rows))
 
 
 def list_objects(call: Call) -> Response:
@@ -89,9 +97,10 @@ def list_objects(call: Call) -> Response:
         if found.experiment is None:
             raise NoSuchObject("experiment")
         if kind is ObjectKind.ASSESSOR:
-            rows = listing.list_assessors(session, found.experiment, call.query)
+            rows = listing.list_assessors(session, call.visitor, found.experiment, call.query)
             return table(call, rows, listing.ASSESSOR_COLUMNS)
-        return table(call, listing.list_scans(session, found.experiment, kind, call.query), listing.SCAN_COLUMNS)
+        rows = listing.list_scans(session, call.visitor, found.experiment, kind=kind, query=call.query)
+        return table(call, rows, listing.SCAN_COLUMNS)
 
 
 def read_object(call: Call) -> Response:

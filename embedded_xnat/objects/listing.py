@@ -1,41 +1,26 @@
 """Lists objects as tables: projects, subjects, experiments, scans, assessors, reconstructions. May import SQLAlchemy.
 
-Rows are read column by column, without building objects, so that a long listing costs little more than its text.
+A listing is one query over the fields that its columns and filters name; the database filters, sorts and cuts out the
+page, so that fifty rows of twenty thousand cost what fifty rows cost.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column, or_, select
+from sqlalchemy import or_, select, union_all
 from sqlmodel import Session, col
 
+from embedded_xnat.contract.errors import BadField
 from embedded_xnat.db.repository import EXPERIMENTS, SUBJECTS
-from embedded_xnat.db.tables import ExperimentRow, MembershipRow, ProjectRow, ScanRow, ShareRow, SubjectRow
+from embedded_xnat.db.tables import ExperimentRow, ShareRow
 from embedded_xnat.domain.addresses import ObjectKind
-from embedded_xnat.domain.items import sql_date
 from embedded_xnat.domain.roles import Accessibility, Visitor
 from embedded_xnat.domain.selectors import scan_order
-from embedded_xnat.domain.tables import Row, column_key, column_value, keep_matching, requested_columns
-from embedded_xnat.domain.values import as_text
-from embedded_xnat.schema.registry import MODEL
-
-
-@dataclass(frozen=True)
-class Query:
-    """What a request says about a listing: all its parameters, in order; those that name a column are filters."""
-
-    parameters: Sequence[tuple[str, str]] = ()
-
-    def get(self, name: str) -> str | None:
-        """Return a parameter by its name in any case."""
-        return next((value for key, value in self.parameters if key.lower() == name.lower()), None)
-
-    def number(self, name: str) -> int | None:
-        """Return a parameter that counts; None when it is not there or no number."""
-        text = self.get(name)
-        return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 12 else None
-
+from embedded_xnat.domain.tables import CONTROLS, Query, Row, column_key, requested_columns
+from embedded_xnat.objects.columns import Column, rows_of, standard_columns
+from embedded_xnat.search.conditions import filtered
+from embedded_xnat.search.plans import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, Plan, types_below
+from embedded_xnat.search.visibility import visible_projects
 
 PROJECT_COLUMNS = ("ID", "secondary_ID", "name", "description", "pi_firstname", "pi_lastname", "URI")
 SUBJECT_COLUMNS = ("ID", "project", "label", "insert_date", "insert_user", "URI")
@@ -67,255 +52,168 @@ SCAN_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "no
 
 def list_projects(session: Session, visitor: Visitor, query: Query) -> list[Row]:
     """Return the projects whose title a visitor may see, in order of creation."""
-    project = ProjectRow
-    statement = (
-        select(
-            col(project.id),
-            col(project.xsi_type),
-            col(project.data),
-            col(project.inserted_at),
-            col(project.inserted_by),
-        )
-        .where(col(project.is_deleted).is_(False))
-        .order_by(col(project.number))
-    )
-    visible = _visible_projects(visitor, also=(Accessibility.PUBLIC, Accessibility.PROTECTED))
+    plan = Plan(PROJECT, visible=visible_projects(visitor))
+    listing = _Listing(plan, query, PROJECT_COLUMNS)
+    conditions: list[Any] = [col(plan.row.is_deleted).is_(False)]
+    visible = visible_projects(visitor, also=(Accessibility.PUBLIC, Accessibility.PROTECTED))
     if visible is not None:
-        statement = statement.where(col(project.id).in_(visible))
-    extra = requested_columns(query.get("columns"), PROJECT_COLUMNS)
-    rows = []
-    for project_id, xsi_type, data, inserted_at, inserted_by in session.connection().execute(_page(statement, query)):
-        row = {
-            "ID": project_id,
-            "secondary_ID": as_text(data.get("secondary_ID")),
-            "name": as_text(data.get("name") or project_id),
-            "description": as_text(data.get("description")),
-            "pi_firstname": as_text(data.get("PI/firstname")),
-            "pi_lastname": as_text(data.get("PI/lastname")),
-            "URI": f"/data/projects/{project_id}",
-        }
-        known = {"insert_date": sql_date(inserted_at), "insert_user": inserted_by}
-        rows.append(_with_extra(row, extra, xsi_type, data, known=known))
-    return keep_matching(rows, query.parameters)
+        conditions.append(col(plan.row.id).in_(visible))
+    return listing.run(session, [listing.statement(conditions)])
 
 
 def list_subjects(session: Session, visitor: Visitor, project_id: str | None, query: Query) -> list[Row]:
     """Return the subjects of a project, shared ones included; without a project all that may be read."""
-    subject, share = SubjectRow, ShareRow
-    statement = select(
-        col(subject.id),
-        col(subject.project_id),
-        col(subject.label),
-        col(subject.xsi_type),
-        col(subject.data),
-        col(subject.inserted_at),
-        col(subject.inserted_by),
-        col(share.label) if project_id is not None else literal_column("NULL"),
-    ).order_by(col(subject.number))
-    if project_id is not None:
-        joined = _share_join(SUBJECTS, col(subject.id), project_id)
-        statement = statement.outerjoin(share, joined)
-        statement = statement.where(or_(col(subject.project_id) == project_id, col(share.number).is_not(None)))
-    elif (visible := _visible_projects(visitor)) is not None:
-        statement = statement.where(col(subject.project_id).in_(visible))
-    extra = requested_columns(query.get("columns"), SUBJECT_COLUMNS)
-    rows = []
-    for id_, owner, label, xsi_type, data, inserted_at, inserted_by, shared in session.connection().execute(
-        _page(_exactly(statement, query, {"label": col(subject.label)}), query)
-    ):
-        row = {
-            "ID": id_,
-            "project": owner,
-            "label": shared or label,
-            "insert_date": sql_date(inserted_at),
-            "insert_user": inserted_by,
-            "URI": f"/data/subjects/{id_}",
-        }
-        rows.append(_with_extra(row, extra, xsi_type, data))
-    return keep_matching(rows, query.parameters)
+    plan = Plan(SUBJECT, visible=visible_projects(visitor))
+    listing = _Listing(plan, query, SUBJECT_COLUMNS)
+    return listing.run(session, _of_project(session, visitor, listing, project_id=project_id, kind=SUBJECTS))
 
 
 def list_experiments(
     session: Session, visitor: Visitor, *, project_id: str | None, subject_id: str | None, query: Query
 ) -> list[Row]:
-    """Return experiments (no assessors) of a subject or project, shared ones included, or all that may be read."""
-    experiment, subject, share = ExperimentRow, SubjectRow, ShareRow
-    statement = (
-        select(
-            col(experiment.id),
-            col(experiment.project_id),
-            col(experiment.label),
-            col(experiment.xsi_type),
-            col(experiment.data),
-            col(experiment.inserted_at),
-            col(experiment.inserted_by),
-            col(experiment.subject_id),
-            col(subject.label),
-            col(subject.project_id),
-            col(share.label) if project_id is not None else literal_column("NULL"),
-        )
-        .outerjoin(subject, col(subject.id) == col(experiment.subject_id))
-        .where(col(experiment.session_id).is_(None))
-        .order_by(col(experiment.number))
-    )
+    """Return experiments of a subject or project, shared ones included, or all that may be read.
+
+    Assessors are among them only when ``xsiType`` asks for a type of assessors.
+    """
+    root, types = _wanted_types(query.get("xsiType"))
+    plan = Plan(root, visible=visible_projects(visitor))
+    of_assessors = plan.root.base == ASSESSOR
+    listing = _Listing(plan, query, (*EXPERIMENT_COLUMNS, *ASSESSOR_COLUMNS) if of_assessors else EXPERIMENT_COLUMNS)
+    own = col(plan.row.session_id)
+    conditions: list[Any] = [own.is_not(None) if of_assessors else own.is_(None)]
     if subject_id is not None:
-        statement = statement.where(col(experiment.subject_id) == subject_id)
-    if project_id is not None:
-        statement = statement.outerjoin(share, _share_join(EXPERIMENTS, col(experiment.id), project_id))
-        statement = statement.where(or_(col(experiment.project_id) == project_id, col(share.number).is_not(None)))
-    elif (visible := _visible_projects(visitor)) is not None:
-        statement = statement.where(col(experiment.project_id).in_(visible))
-    xsi_type = query.get("xsiType")
-    if xsi_type:
-        statement = statement.where(col(experiment.xsi_type).in_(_types_below(xsi_type)))
-    exact = {"label": col(experiment.label), "project": col(experiment.project_id), "ID": col(experiment.id)}
-    extra = requested_columns(query.get("columns"), EXPERIMENT_COLUMNS)
-    rows = [
-        _experiment_row(values, extra)
-        for values in session.connection().execute(_page(_exactly(statement, query, exact), query))
-    ]
-    return keep_matching(rows, query.parameters)
+        conditions.append(col(plan.row.subject_id) == subject_id)
+    if types is not None:
+        conditions.append(col(plan.row.xsi_type).in_(types))
+    kept = _of_project(session, visitor, listing, project_id=project_id, kind=EXPERIMENTS, conditions=conditions)
+    return listing.run(session, kept)
 
 
-def _experiment_row(values: Any, extra: Sequence[str]) -> Row:
-    id_, owner, label, xsi_type, data, inserted_at, inserted_by, subject_id, subject_label, subject_project, shared = (
-        values
+def _wanted_types(given: str | None) -> tuple[str, list[str] | None]:
+    """Return the root of a listing of experiments, and the types it is narrowed to."""
+    if not given:
+        return EXPERIMENT, None
+    names = [each.strip() for each in given.split(",") if each.strip()]
+    types = list(dict.fromkeys(name for each in names for name in types_below(each)))
+    found = next((name for each in names for name in types_below(each)[:1]), EXPERIMENT)
+    root = (
+        found if len(names) == 1 and any(found in types_below(base) for base in (EXPERIMENT, ASSESSOR)) else EXPERIMENT
     )
-    row = {
-        "ID": id_,
-        "project": owner,
-        "date": as_text(data.get("date")),
-        "xsiType": xsi_type,
-        "label": shared or label,
-        "insert_date": sql_date(inserted_at),
-        "xnat:subjectassessordata/id": id_,
-        "subject_ID": as_text(subject_id),
-        "subject_label": as_text(subject_label),
-        "URI": f"/data/experiments/{id_}",
-    }
-    known = {"insert_user": inserted_by, "subject_project": as_text(subject_project)}
-    related = {"id": subject_id, "label": subject_label, "project": subject_project}
-    return _with_extra(row, extra, xsi_type, data, known=known, related=related)
+    return (ASSESSOR if root == EXPERIMENT and found in types_below(ASSESSOR) else root), types
 
 
-def list_assessors(session: Session, experiment: ExperimentRow, query: Query) -> list[Row]:
+def list_assessors(session: Session, visitor: Visitor, experiment: ExperimentRow, query: Query) -> list[Row]:
     """Return the assessors of a session, in order of creation."""
-    statement = (
-        select(
-            col(ExperimentRow.id),
-            col(ExperimentRow.project_id),
-            col(ExperimentRow.label),
-            col(ExperimentRow.xsi_type),
-            col(ExperimentRow.data),
-            col(ExperimentRow.inserted_at),
-        )
-        .where(col(ExperimentRow.session_id) == experiment.id)
-        .order_by(col(ExperimentRow.number))
-    )
-    extra = requested_columns(query.get("columns"), ASSESSOR_COLUMNS)
-    rows = []
-    for id_, project_id, label, xsi_type, data, inserted_at in session.connection().execute(statement):
-        row = {
-            "ID": id_,
-            "project": project_id,
-            "date": as_text(data.get("date")),
-            "xsiType": xsi_type,
-            "label": label,
-            "insert_date": sql_date(inserted_at),
-            "session_ID": experiment.id,
-            "session_label": experiment.label,
-            "URI": f"/data/experiments/{experiment.id}/assessors/{id_}",
-        }
-        rows.append(_with_extra(row, extra, xsi_type, data))
-    return keep_matching(rows, query.parameters)
+    root, types = _wanted_types(query.get("xsiType") or ASSESSOR)
+    plan = Plan(root if root in types_below(ASSESSOR) else ASSESSOR, visible=visible_projects(visitor))
+    listing = _Listing(plan, query, ASSESSOR_COLUMNS)
+    conditions: list[Any] = [col(plan.row.session_id) == experiment.id, col(plan.row.xsi_type).in_(types or [])]
+    return listing.run(session, [listing.statement(conditions)])
 
 
-def list_scans(session: Session, experiment: ExperimentRow, kind: ObjectKind, query: Query) -> list[Row]:
+def list_scans(
+    session: Session, visitor: Visitor, experiment: ExperimentRow, *, kind: ObjectKind, query: Query
+) -> list[Row]:
     """Return the scans or reconstructions of a session, sorted by number."""
-    statement = select(col(ScanRow.number), col(ScanRow.scan_id), col(ScanRow.xsi_type), col(ScanRow.data)).where(
-        col(ScanRow.experiment_id) == experiment.id, col(ScanRow.kind) == kind.value
-    )
-    extra = requested_columns(query.get("columns"), SCAN_COLUMNS)
-    found = sorted(session.connection().execute(statement), key=lambda values: scan_order(values[1]))
-    rows = []
-    for number, scan_id, xsi_type, data in found:
-        row = {
-            "xnat_imagescandata_id": str(number),
-            "ID": scan_id,
-            "type": as_text(data.get("type")),
-            "quality": as_text(data.get("quality")),
-            "xsiType": xsi_type,
-            "note": as_text(data.get("note")),
-            "series_description": as_text(data.get("series_description")),
-            "URI": f"/data/experiments/{experiment.id}/{kind.value}/{scan_id}",
-        }
-        rows.append(_with_extra(row, extra, xsi_type, data))
-    return keep_matching(rows, query.parameters)
+    plan = Plan(SCAN if kind is ObjectKind.SCAN else RECONSTRUCTION, visible=visible_projects(visitor))
+    listing = _Listing(plan, query, SCAN_COLUMNS)
+    conditions: list[Any] = [col(plan.row.experiment_id) == experiment.id, col(plan.row.kind) == kind.value]
+    if xsi_type := query.get("xsiType"):
+        conditions.append(col(plan.row.xsi_type).in_(_wanted_types(xsi_type)[1] or []))
+    rows = listing.run(session, [listing.statement(conditions)], paged=False)
+    if query.get("sortBy") is None:
+        rows.sort(key=lambda row: scan_order(row["ID"]))
+    start = query.number("offset") or 0
+    limit = query.number("limit")
+    return rows[start:] if limit is None else rows[start : start + limit]
 
 
-def _with_extra(
-    row: Row,
-    extra: Sequence[str],
-    xsi_type: str,
-    data: Mapping[str, Any],
+class _Listing:
+    """One listing: its columns, filters, order and page."""
+
+    def __init__(self, plan: Plan, query: Query, standard: Sequence[str]) -> None:
+        self.plan, self.query = plan, query
+        self.columns = standard_columns(plan, dict.fromkeys(standard))
+        for name in requested_columns(query.get("columns"), standard):
+            ref = plan.field(name)
+            self.columns.append(Column.of(column_key(name), ref))
+        self._filters = [
+            filtered(ref, pattern, name=name)
+            for name, pattern in query.parameters
+            if name.lower() not in CONTROLS and (ref := self._filter_field(name)) is not None
+        ]
+        self._order = self._sort_fields()
+
+    def _filter_field(self, name: str) -> Any:
+        ref = self.plan.field(name)
+        if ref is None and "/" in name and ":" in name:
+            raise BadField(name, "is not known here")
+        return ref
+
+    def _sort_fields(self) -> list[tuple[Any, bool]]:
+        directions = (self.query.get("sortOrder") or "").lower().split(",")
+        found = []
+        for place, name in enumerate((self.query.get("sortBy") or "").split(",")):
+            if not name.strip():
+                continue
+            ref = self.plan.field(name.strip())
+            if ref is None:
+                raise BadField(name, "is not known here")
+            direction = directions[place] if place < len(directions) else directions[-1]
+            found.append((ref.shown, direction == "desc"))
+        return found
+
+    def statement(self, conditions: Sequence[Any], *, share: Any = None) -> Any:
+        """Return the query for the rows that meet the conditions; ``share`` is how they show in another project."""
+        expressions = [
+            (share.label if share is not None and column.is_label else column.expression).label(f"c{place}")
+            for place, column in enumerate(self.columns)
+        ]
+        expressions += [expression.label(f"s{place}") for place, (expression, _) in enumerate(self._order)]
+        expressions += [number.label(f"n{place}") for place, number in enumerate(self.plan.order())]
+        statement = select(*expressions).select_from(self.plan.row)
+        if share is not None:
+            statement = statement.join(share, col(share.owner_id) == col(self.plan.row.id))
+        return self.plan.joined(statement).where(*conditions, *self._filters)
+
+    def run(self, session: Session, statements: Sequence[Any], *, paged: bool = True) -> list[Row]:
+        """Return the rows of the page."""
+        one: Any = statements[0] if len(statements) == 1 else select(union_all(*statements).subquery())
+        names: Any = one.selected_columns
+        order = [
+            names[f"s{place}"].desc() if falls else names[f"s{place}"].asc()
+            for place, (_, falls) in enumerate(self._order)
+        ]
+        order += [names[f"n{place}"] for place in range(len(self.plan.order()))]
+        one = one.order_by(*order)
+        if paged:
+            limit, offset = self.query.number("limit"), self.query.number("offset")
+            one = one.limit(limit) if limit is not None else one
+            one = one.offset(offset) if offset is not None else one
+        return rows_of(self.columns, session.connection().execute(one))
+
+
+def _of_project(
+    session: Session,
+    visitor: Visitor,
+    listing: _Listing,
     *,
-    known: Mapping[str, str] | None = None,
-    related: Mapping[str, Any] | None = None,
-) -> Row:
-    """Add the columns that were asked for; ``related`` are values of the subject."""
-
-    def of_subject(type_name: str, path: str) -> Any:
-        return (related or {}).get(path.lower()) if type_name == "xnat:subjectData" else None
-
-    for name in extra:
-        if known is not None and name in known:
-            row[name] = known[name]
-        else:
-            row[column_key(name)] = column_value(name, xsi_type, data, related=of_subject)
-    return row
-
-
-def _visible_projects(visitor: Visitor, also: tuple[Accessibility, ...] = (Accessibility.PUBLIC,)) -> Any:
-    """Return a query for the ids of projects a visitor may see; None for all of them."""
-    if visitor.everything:
-        return None
-    mine = select(col(MembershipRow.project_id)).where(col(MembershipRow.username) == visitor.username)
-    opened = [each.value for each in also]
-    return select(col(ProjectRow.id)).where(
-        or_(col(ProjectRow.id).in_(mine), col(ProjectRow.accessibility).in_(opened)),
-        col(ProjectRow.is_deleted).is_(False),
-    )
-
-
-def _share_join(kind: str, id_column: Any, project_id: str) -> ColumnElement[bool]:
-    joined: ColumnElement[bool] = (
-        (col(ShareRow.owner_kind) == kind)
-        & (col(ShareRow.owner_id) == id_column)
-        & (col(ShareRow.project_id) == project_id)
-    )
-    return joined
-
-
-def _types_below(xsi_type: str) -> list[str]:
-    """Return the names of a type and of all that extend it."""
-    named = MODEL.find(xsi_type)
-    return [] if named is None else [name for name in MODEL.types if MODEL.is_a(name, named.name)]
-
-
-def _exactly(statement: Any, query: Query, columns: Mapping[str, Any]) -> Any:
-    """Let the database apply filters without wildcards; shared labels are filtered again on the rows."""
-    for name, column in columns.items():
-        pattern = query.get(name)
-        plain = pattern is not None and not any(mark in pattern for mark in "*?[,")
-        if plain and name != "label":
-            statement = statement.where(column == pattern)
-    return statement
-
-
-def _page(statement: Any, query: Query) -> Any:
-    limit, offset = query.number("limit"), query.number("offset")
-    if limit is not None:
-        statement = statement.limit(limit)
-    if offset is not None:
-        statement = statement.offset(offset)
-    return statement
+    project_id: str | None,
+    kind: str,
+    conditions: Sequence[Any] = (),
+) -> list[Any]:
+    """Return the queries for what belongs to a project, and for what is shared into it if there is any."""
+    owner = col(listing.plan.row.project_id)
+    if project_id is None:
+        visible = visible_projects(visitor)
+        if visible is None:
+            return [listing.statement(conditions)]
+        shared_ids = select(col(ShareRow.owner_id)).where(
+            col(ShareRow.owner_kind) == kind, col(ShareRow.project_id).in_(visible)
+        )
+        return [listing.statement([*conditions, or_(owner.in_(visible), col(listing.plan.row.id).in_(shared_ids))])]
+    statements = [listing.statement([*conditions, owner == project_id])]
+    into = [col(ShareRow.owner_kind) == kind, col(ShareRow.project_id) == project_id]
+    if session.connection().execute(select(col(ShareRow.number)).where(*into).limit(1)).first() is not None:
+        statements.append(listing.statement([*conditions, *into], share=ShareRow))
+    return statements

@@ -1,0 +1,67 @@
+"""The columns of a listing: where a value comes from, and how a table writes it. May import SQLAlchemy."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import literal
+from sqlmodel import col
+
+from embedded_xnat.domain.items import sql_date
+from embedded_xnat.domain.tables import Row
+from embedded_xnat.domain.values import as_text
+from embedded_xnat.search.plans import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, FieldRef, Plan
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    is_label
+        Whether it shows the label, which is another one where an object is shared.
+    """
+
+    key: str
+    expression: Any
+    text: Callable[[Any], str] = as_text
+    is_label: bool = False
+
+    @classmethod
+    def of(cls, key: str, ref: FieldRef | None) -> "Column":
+        """Return the column of a field; of one that is not known, an empty one."""
+        return cls(key, literal("") if ref is None else ref.shown, _text)
+
+
+def _text(value: Any) -> str:
+    return sql_date(value) if isinstance(value, datetime) else as_text(value)
+
+
+def standard_columns(plan: Plan, names: Iterable[str]) -> list[Column]:
+    """Return the columns that every listing of a kind has."""
+    own = {"URI": _uri(plan), "label": Column("label", getattr(plan.row, "label", None), is_label=True)}
+    own["xnat:subjectassessordata/id"] = Column(
+        "xnat:subjectassessordata/id", col(plan.row.id) if plan.root.base != SCAN else None
+    )
+    return [own[name] if name in own else Column.of(name, plan.field(name)) for name in names]
+
+
+def _uri(plan: Plan) -> Column:
+    base, row = plan.root.base, plan.row
+    if base in {SCAN, RECONSTRUCTION}:
+        kind = "scans" if base == SCAN else "reconstructions"
+        path = col(row.experiment_id).concat(f"/{kind}/").concat(row.scan_id)
+        return Column("URI", path, lambda value: f"/data/experiments/{value}")
+    if base == ASSESSOR:
+        path = col(row.session_id).concat("/assessors/").concat(row.id)
+        return Column("URI", path, lambda value: f"/data/experiments/{value}")
+    collection = {PROJECT: "projects", SUBJECT: "subjects", EXPERIMENT: "experiments"}[base]
+    return Column("URI", col(row.id), lambda value: f"/data/{collection}/{value}")
+
+
+def rows_of(columns: Sequence[Column], found: Iterable[Any]) -> list[Row]:
+    """Return the rows of a table as texts."""
+    writers = [(place, column.key, column.text) for place, column in enumerate(columns)]
+    return [{key: text(values[place]) for place, key, text in writers} for values in found]
