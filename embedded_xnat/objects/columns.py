@@ -11,7 +11,8 @@ from sqlmodel import col
 from embedded_xnat.domain.items import sql_date
 from embedded_xnat.domain.tables import Row
 from embedded_xnat.domain.values import as_text
-from embedded_xnat.search.plans import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, FieldRef, Plan
+from embedded_xnat.search.plans import FieldRef, Plan
+from embedded_xnat.search.sources import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT
 
 
 @dataclass(frozen=True)

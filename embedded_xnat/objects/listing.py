@@ -19,7 +19,8 @@ from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.domain.tables import CONTROLS, Query, Row, column_key, requested_columns
 from embedded_xnat.objects.columns import Column, rows_of, standard_columns
 from embedded_xnat.search.conditions import filtered
-from embedded_xnat.search.plans import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT, Plan, types_below
+from embedded_xnat.search.plans import Plan, types_below
+from embedded_xnat.search.sources import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT
 from embedded_xnat.search.visibility import visible_projects
 
 PROJECT_COLUMNS = ("ID", "secondary_ID", "name", "description", "pi_firstname", "pi_lastname", "URI")

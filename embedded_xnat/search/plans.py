@@ -6,36 +6,36 @@ A plan stands on the objects of one type (its root). ``label``, ``xnat:mrSession
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, String, and_, case, func, literal, null, or_, select, true
+from sqlalchemy import Select, String, and_, case, literal, null, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
-from embedded_xnat.db.tables import (
-    ExperimentRow,
-    ProjectAliasRow,
-    ProjectRow,
-    ResourceRow,
-    ScanRow,
-    ShareRow,
-    SubjectRow,
-)
+from embedded_xnat.db.tables import ShareRow
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.schema.model import Kind
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.schema.shortcuts import short_names
+from embedded_xnat.search.sources import (
+    ASSESSOR,
+    EXPERIMENT,
+    PROJECT,
+    RECONSTRUCTION,
+    SCAN,
+    SUBJECT,
+    Expression,
+    Source,
+    alias_source,
+    experiment_source,
+    project_source,
+    resource_source,
+    scan_source,
+    subject_source,
+)
 from embedded_xnat.search.sql import RowMember
-
-#: A column, or what is computed from some.
-Expression = Any
-
-ASSESSOR, SESSION, SCAN = "xnat:derivedData", "xnat:imageSessionData", "xnat:imageScanData"
-EXPERIMENT, SUBJECT, PROJECT = "xnat:experimentData", "xnat:subjectData", "xnat:projectData"
-RECONSTRUCTION = "xnat:reconstructedImageData"
 
 #: Kinds under which resources of objects of a type are kept.
 OWNER_KINDS = {
@@ -76,16 +76,6 @@ class FieldRef:
         return self.rows.with_only_columns(self.expression).limit(1).scalar_subquery()
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table of the query: the type its rows have, and which paths are columns of their own."""
-
-    base: str
-    row: Any
-    columns: Mapping[str, Expression]
-    share_kind: str | None = None
-
-
 class Plan:
     """The tables of one query around a root.
 
@@ -107,16 +97,16 @@ class Plan:
     def __init__(self, root: str, *, visible: Any = None) -> None:
         self.root_type, self._visible = root, visible
         self.row: Any
-        self._joins: dict[str, tuple[_Table, Any, Expression]] = {}
+        self._joins: dict[str, tuple[Source, Any, Expression]] = {}
         self._below: dict[str, set[str]] = {}
         if MODEL.is_a(root, PROJECT):
-            table = _project_table()
+            table = project_source()
         elif MODEL.is_a(root, SUBJECT):
-            table = _subject_table()
+            table = subject_source()
         elif MODEL.is_a(root, SCAN) or MODEL.is_a(root, RECONSTRUCTION):
-            table = _scan_table(SCAN if MODEL.is_a(root, SCAN) else RECONSTRUCTION)
+            table = scan_source(SCAN if MODEL.is_a(root, SCAN) else RECONSTRUCTION)
         else:
-            table = _experiment_table(ASSESSOR if MODEL.is_a(root, ASSESSOR) else EXPERIMENT)
+            table = experiment_source(ASSESSOR if MODEL.is_a(root, ASSESSOR) else EXPERIMENT)
         self.root, self.row = table, table.row
 
     # ------------------------------------------------------------------ fields
@@ -133,9 +123,8 @@ class Plan:
     def aliases(self) -> FieldRef:
         """Return the aliases of projects: a row for each."""
         if "aliases" not in self._joins:
-            row = aliased(ProjectAliasRow)
-            table = _Table(PROJECT, row, {"alias": col(row.alias)})
-            self._joins["aliases"] = (table, row, col(row.project_id) == self.row.id)
+            table = alias_source()
+            self._joins["aliases"] = (table, table.row, col(table.row.project_id) == self.row.id)
         return FieldRef(self._joins["aliases"][0].columns["alias"])
 
     def custom_field(self, xsi_type: str, name: str) -> FieldRef | None:
@@ -160,7 +149,7 @@ class Plan:
             return self.field(f"{own}/{lower.removeprefix('session_')}")
         return self.aliases() if lower == "alias" and self.root.base == PROJECT else None
 
-    def _path(self, table: _Table, type_name: str, path: str) -> FieldRef | None:
+    def _path(self, table: Source, type_name: str, path: str) -> FieldRef | None:
         lower = path.lower()
         if lower in table.columns:
             return _column_ref(table.columns[lower])
@@ -186,13 +175,13 @@ class Plan:
         is_number = field.kind in {Kind.INTEGER, Kind.LONG, Kind.FLOAT, Kind.DOUBLE}
         return FieldRef(self._guarded(table, value.as_float() if is_number else value.as_string()), field.kind)
 
-    def _guarded(self, table: _Table, value: Expression) -> Expression:
+    def _guarded(self, table: Source, value: Expression) -> Expression:
         """Return a value of an object that is seen from another one, empty where its project may not be seen."""
         if self._visible is None or table.base not in {PROJECT, SUBJECT} or table is self.root:
             return value
         return case((table.columns["project"].in_(self._visible), value), else_=null())
 
-    def _seen(self, table: _Table) -> Expression:
+    def _seen(self, table: Source) -> Expression:
         """Return the condition that experiments of a subject may be seen."""
         if self._visible is None:
             return true()
@@ -203,17 +192,17 @@ class Plan:
 
     # ------------------------------------------------------------------ tables
 
-    def _table_of(self, type_name: str) -> _Table | None:
+    def _table_of(self, type_name: str) -> Source | None:
         """Return the table in which a type is found from the root, joined if need be."""
         if MODEL.is_a(type_name, self.root_type) or MODEL.is_a(self.root_type, type_name):
             return self.root
         if MODEL.is_a(self.root.base, EXPERIMENT) and not MODEL.is_a(type_name, ASSESSOR) and type_name in _OWN_TYPES:
             return self.root
         if MODEL.is_a(type_name, PROJECT):
-            return self._join("project", _project_table, lambda table: table.row.id == self._link("project"))
+            return self._join("project", project_source, lambda table: table.row.id == self._link("project"))
         if MODEL.is_a(type_name, SUBJECT):
             link = self._link("subject_id")
-            return None if link is None else self._join("subject", _subject_table, lambda table: table.row.id == link)
+            return None if link is None else self._join("subject", subject_source, lambda table: table.row.id == link)
         if MODEL.is_a(type_name, SCAN):
             return self._scans(type_name)
         if MODEL.is_a(type_name, ASSESSOR):
@@ -222,15 +211,15 @@ class Plan:
             return self._experiments(type_name)
         return None
 
-    def _experiments(self, type_name: str) -> _Table | None:
+    def _experiments(self, type_name: str) -> Source | None:
         if self.root.base == ASSESSOR:
-            return self._join("session", _experiment_table, lambda table: table.row.id == self.row.session_id)
+            return self._join("session", experiment_source, lambda table: table.row.id == self.row.session_id)
         if self.root.base in {SCAN, RECONSTRUCTION}:
-            return self._join("session", _experiment_table, lambda table: table.row.id == self.row.experiment_id)
+            return self._join("session", experiment_source, lambda table: table.row.id == self.row.experiment_id)
         if self.root.base == SUBJECT:
             return self._join(
                 "experiments",
-                _experiment_table,
+                experiment_source,
                 lambda table: and_(
                     table.row.subject_id == self.row.id, table.row.session_id.is_(None), self._seen(table)
                 ),
@@ -238,31 +227,31 @@ class Plan:
             )
         return None
 
-    def _scans(self, type_name: str) -> _Table | None:
+    def _scans(self, type_name: str) -> Source | None:
         owner = self._session_id()
         if owner is None:
             return None
         return self._join(
             "scans",
-            _scan_table,
+            scan_source,
             lambda table: and_(table.row.experiment_id == owner, table.row.kind == ObjectKind.SCAN.value),
             below=type_name,
         )
 
-    def _assessors(self, type_name: str) -> _Table | None:
+    def _assessors(self, type_name: str) -> Source | None:
         if self.root.base != EXPERIMENT:
             return None
         return self._join(
             "assessors",
-            lambda: _experiment_table(ASSESSOR),
+            lambda: experiment_source(ASSESSOR),
             lambda table: table.row.session_id == self.row.id,
             below=type_name,
         )
 
-    def _resources(self, owner: _Table) -> _Table:
+    def _resources(self, owner: Source) -> Source:
         return self._join(
             f"resources of {owner.base}",
-            _resource_table,
+            resource_source,
             lambda table: and_(
                 table.row.owner_kind == OWNER_KINDS[owner.base], table.row.owner_number == owner.row.number
             ),
@@ -281,7 +270,7 @@ class Plan:
             return session.columns[path]
         return self.root.columns.get(path)
 
-    def _join(self, name: str, make: Any, condition: Any, *, below: str | None = None) -> _Table:
+    def _join(self, name: str, make: Any, condition: Any, *, below: str | None = None) -> Source:
         if name not in self._joins:
             table = make()
             self._joins[name] = (table, table.row, condition(table))
@@ -331,7 +320,7 @@ def _kind_of(expression: Expression) -> Kind:
     return Kind.INTEGER if python_type is int else Kind.DATETIME if python_type.__name__ == "datetime" else Kind.TEXT
 
 
-def _row_field(table: _Table, path: str, *, key: str, name: str, member: str) -> FieldRef | None:
+def _row_field(table: Source, path: str, *, key: str, name: str, member: str) -> FieldRef | None:
     rows = MODEL.rows(table.base).get(path.lower())
     rows = rows or next(
         (MODEL.rows(t)[path.lower()] for t in types_below(table.base) if path.lower() in MODEL.rows(t)), None
@@ -344,73 +333,8 @@ def _row_field(table: _Table, path: str, *, key: str, name: str, member: str) ->
     return FieldRef(RowMember(table.row.lists, rows.path, key=rows.key, name=name.strip("'\""), member=known))
 
 
-def _share_field(table: _Table, member: str) -> FieldRef:
+def _share_field(table: Source, member: str) -> FieldRef:
     share = aliased(ShareRow)
     rows = select(literal(1)).where(col(share.owner_kind) == table.share_kind, col(share.owner_id) == table.row.id)
     expression = col(share.project_id) if member == "project" else col(share.label)
     return FieldRef(expression, rows=rows.correlate(table.row))
-
-
-def _common(row: Any) -> dict[str, Expression]:
-    return {
-        "xsitype": col(row.xsi_type),
-        "element_name": col(row.xsi_type),
-        "insert_date": col(row.inserted_at),
-        "insert_user": col(row.inserted_by),
-        "last_modified": col(row.modified_at),
-        "meta/last_modified": col(row.modified_at),
-        "meta/insert_date": col(row.inserted_at),
-    }
-
-
-def _project_table() -> _Table:
-    row = aliased(ProjectRow)
-    name = func.coalesce(row.data["name"].as_string(), row.id, type_=String)
-    columns = {**_common(row), "id": col(row.id), "project": col(row.id), "name": name, "type": col(row.xsi_type)}
-    return _Table(PROJECT, row, columns)
-
-
-def _subject_table() -> _Table:
-    row = aliased(SubjectRow)
-    columns = {**_common(row), "id": col(row.id), "project": col(row.project_id), "label": col(row.label)}
-    return _Table(SUBJECT, row, columns, SUBJECTS)
-
-
-def _experiment_table(base: str = EXPERIMENT) -> _Table:
-    row = aliased(ExperimentRow)
-    columns = {
-        **_common(row),
-        "id": col(row.id),
-        "project": col(row.project_id),
-        "label": col(row.label),
-        "subject_id": col(row.subject_id),
-        "quarantine_status": col(row.status),
-        "meta/status": col(row.status),
-    }
-    if base == ASSESSOR:
-        columns["imagesession_id"] = col(row.session_id)
-    return _Table(base, row, columns, EXPERIMENTS)
-
-
-def _scan_table(base: str = SCAN) -> _Table:
-    row = aliased(ScanRow)
-    columns = {
-        **_common(row),
-        "id": col(row.scan_id),
-        "image_session_id": col(row.experiment_id),
-        "xnat_imagescandata_id": col(row.number),
-    }
-    return _Table(base, row, columns)
-
-
-def _resource_table() -> _Table:
-    row = aliased(ResourceRow)
-    columns = {
-        "label": col(row.label),
-        "format": col(row.format),
-        "content": col(row.content),
-        "description": col(row.description),
-        "tags/tag": col(row.tags),
-        "xnat_abstractresource_id": col(row.number),
-    }
-    return _Table("xnat:resourceCatalog", row, columns)
