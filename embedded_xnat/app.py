@@ -12,11 +12,14 @@ from starlette.responses import Response
 from embedded_xnat import tree
 from embedded_xnat.contract.errors import BadName
 from embedded_xnat.imports import endpoints as import_endpoints
+from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
 from embedded_xnat.settings import EmbeddedXnatSettings
+from embedded_xnat.site import access_requests, config_endpoints, custom_forms, other_parts, people
 from embedded_xnat.site import endpoints as site_endpoints
+from embedded_xnat.site.config import SiteConfig
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
 from service_kit import health, migrations, problems
@@ -50,8 +53,19 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     problems.install(app)
     app.add_exception_handler(BadName, _on_bad_name)
     app.add_exception_handler(IntegrityError, _on_conflict)
-    for router in (login_endpoints.router, site_endpoints.router, import_endpoints.router, tree.router):
+    for router in (
+        login_endpoints.router,
+        site_endpoints.router,
+        config_endpoints.router,
+        people.router,
+        access_requests.router,
+        custom_forms.router,
+        other_parts.router,
+        import_endpoints.router,
+        tree.router,
+    ):
         app.include_router(router)
+    app.add_middleware(SmallBodies)
     app.add_middleware(LoginGate, logins=lambda: app.state.logins)
 
     def ask_database() -> None:
@@ -69,7 +83,11 @@ def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
     archive.recover()
     app.state.archive = archive
     app.state.accounts = accounts
-    app.state.logins = Logins(database, accounts, idle_s=settings.login_idle_s)
+    app.state.site_config = SiteConfig(
+        database,
+        defaults={"sessionTimeout": f"{settings.login_idle_s} seconds", "requireLogin": settings.require_login},
+    )
+    app.state.logins = Logins(database, accounts, config=app.state.site_config)
 
 
 async def _on_bad_name(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from embedded_xnat.domain.networks import read_networks
 from service_kit.settings import ENV_PREFIX
 
 
@@ -42,12 +43,30 @@ class EmbeddedXnatSettings(BaseSettings):
         validation_alias="COHORTFLOW_XNAT_LOGIN_IDLE_S",
         description="After how many idle seconds a login ends.",
     )
+    require_login: bool = Field(
+        default=True,
+        validation_alias="COHORTFLOW_XNAT_REQUIRE_LOGIN",
+        description="Whether everybody has to log in; else guests read public projects. A site setting changes it, too.",
+    )
+    webhook_networks: str = Field(
+        default="",
+        validation_alias="COHORTFLOW_XNAT_WEBHOOK_NETWORKS",
+        description=(
+            "Networks that are not public and that webhooks may call all the same, such as `10.1.0.0/16, 127.0.0.1/32`."
+        ),
+    )
     max_upload_bytes: int = Field(
         default=200 * 1024**3,
         ge=1024,
         validation_alias="COHORTFLOW_XNAT_MAX_UPLOAD_BYTES",
         description="Largest body that is accepted.",
     )
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        read_networks(value)
+        return value
 
     @field_validator("data_dir")
     @classmethod

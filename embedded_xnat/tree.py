@@ -17,6 +17,7 @@ from embedded_xnat.objects.endpoints import Call
 from embedded_xnat.resources import endpoints as resource_endpoints
 from embedded_xnat.resources import uploads
 from embedded_xnat.settings import EmbeddedXnatSettings
+from embedded_xnat.site import access_requests
 from embedded_xnat.site.endpoints import archive_of
 
 router = APIRouter()
@@ -50,6 +51,8 @@ ASPECTS: Mapping[tuple[str, str], Handler] = {
     ("GET", "users"): project_endpoints.list_members,
     ("PUT", "users"): project_endpoints.put_member,
     ("DELETE", "users"): project_endpoints.delete_member,
+    ("GET", "pars"): access_requests.list_of_project,
+    ("PUT", "pars"): access_requests.ask,
     ("GET", "accessibility"): project_endpoints.read_accessibility,
     ("PUT", "accessibility"): project_endpoints.put_accessibility,
     ("GET", "prearchive_code"): project_endpoints.read_prearchive_code,
@@ -59,6 +62,7 @@ ASPECTS: Mapping[tuple[str, str], Handler] = {
 #: Words that only one kind of object knows.
 _ONLY = {
     "users": ObjectKind.PROJECT,
+    "pars": ObjectKind.PROJECT,
     "accessibility": ObjectKind.PROJECT,
     "prearchive_code": ObjectKind.PROJECT,
     "status": ObjectKind.EXPERIMENT,

@@ -13,7 +13,8 @@
     ├── Forbidden
     │   └── NotAllowed            the role in the project does not allow it
     ├── Unauthenticated
-    │   └── LoginFailed           user name or password is wrong, or the login has ended
+    │   ├── LoginFailed           user name or password is wrong, or the login has ended
+    │   └── TooManyLogins         this user has as many logins open as the site allows
     └── InvalidInput
         ├── BadName               a label, id or file name cannot be used (XNAT answers 417)
         ├── BadField              no such field, or a value of another kind
@@ -79,6 +80,16 @@ class LoginFailed(Unauthenticated):
         super().__init__(
             "Your login attempt failed because the username and password combination you provided was invalid."
         )
+
+
+class TooManyLogins(Unauthenticated):
+    """The user has as many logins open as the site allows; XNAT answers 401, too."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"Maximum sessions of {limit:,} for this principal exceeded. Log out where you can, or wait until logins end."
+        )
+        self.limit = limit
 
 
 class BadName(InvalidInput):

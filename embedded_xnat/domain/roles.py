@@ -37,12 +37,24 @@ class Visitor:
     Parameters
     ----------
     everything
-        Whether the person's role on the site allows everything in every project.
+        Whether the person's role on the site allows everything in every project (all-data administration).
+    reads_everything
+        Whether it allows to read in every project (all-data access).
+    is_admin
+        Whether the person may change the site itself: its settings, subscriptions to events of all projects.
+    is_guest
+        Whether nobody is logged in, on a site that does not ask for it: reads what is public.
     """
 
     username: str
     everything: bool = False
+    reads_everything: bool = False
+    is_admin: bool = False
+    is_guest: bool = False
 
+
+#: Name of whoever is not logged in.
+GUEST = "guest"
 
 _ALLOWED: dict[ProjectRole, frozenset[Action]] = {
     ProjectRole.OWNER: frozenset(Action),
@@ -61,7 +73,7 @@ def is_allowed(action: Action, *, visitor: Visitor, role: ProjectRole | None, ac
     >>> is_allowed(Action.READ, visitor=Visitor("jane"), role=None, accessibility="public")
     True
     """
-    if visitor.everything:
+    if visitor.everything or (visitor.reads_everything and action is Action.READ):
         return True
     if role is not None and action in _ALLOWED[role]:
         return True

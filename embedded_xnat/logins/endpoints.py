@@ -2,15 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from embedded_xnat.contract.errors import LoginFailed
-from embedded_xnat.logins.gate import login_failed_answer, plain, visitor_of
-from embedded_xnat.logins.service import Logins
+from embedded_xnat.contract.errors import LoginFailed, NotAllowed
+from embedded_xnat.domain.values import truth
+from embedded_xnat.logins.gate import CSRF_PARAMETER, login_failed_answer, plain, visitor_of
+from embedded_xnat.logins.service import AliasToken, Logins
+from service_kit.accounts.credentials import csrf_token_of
 from service_kit.errors import TooManyRequests, Unauthenticated
 
 router = APIRouter()
+
+_Csrf = Annotated[str | None, Query(alias="CSRF")]
 
 
 def _logins(request: Request) -> Logins:
@@ -38,20 +42,27 @@ def log_in(
 
 
 @router.get("/data/auth")
-def who_am_i(request: Request) -> Response:
-    """Say who is logged in."""
-    return plain(f"User '{visitor_of(request).username}' is logged in")
+def who_am_i(request: Request, csrf: _Csrf = None) -> Response:
+    """Say who is logged in; with ``CSRF=true`` also what a browser has to send with its changes."""
+    text = f"User '{visitor_of(request).username}' is logged in"
+    return plain(_with_csrf(text, "; ", login_id=request.scope["state"]["login_id"], wanted=csrf))
 
 
 @router.get("/data/JSESSION")
 @router.post("/data/JSESSION")
-def login_id(request: Request) -> Response:
-    """Return the id of this login; also the heart-beat."""
+def login_id(request: Request, csrf: _Csrf = None) -> Response:
+    """Return the id of this login; also the heart-beat. With ``CSRF=true`` also what a browser has to send."""
     found = request.scope["state"]["login_id"]
     if found is None:
         found = _logins(request).open(visitor_of(request))
         request.scope["state"]["new_login"] = found
-    return plain(found)
+    return plain(_with_csrf(found, ";", login_id=found, wanted=csrf))
+
+
+def _with_csrf(text: str, separator: str, *, login_id: str | None, wanted: str | None) -> str:
+    if login_id is None or not truth(wanted, name="CSRF"):
+        return text
+    return f"{text}{separator}{CSRF_PARAMETER}={csrf_token_of(login_id)}"
 
 
 @router.delete("/data/JSESSION")
@@ -66,7 +77,37 @@ def log_out(request: Request) -> Response:
 @router.get("/data/services/tokens/issue")
 def issue_token(request: Request) -> Response:
     """Issue an alias token for whoever asks."""
-    token = _logins(request).issue_token(visitor_of(request))
+    visitor = visitor_of(request)
+    if visitor.is_guest:
+        raise LoginFailed
+    return _token_answer(_logins(request).issue_token(visitor.username))
+
+
+@router.get("/data/services/tokens/issue/user/{username}")
+def issue_token_for(request: Request, username: str) -> Response:
+    """Issue an alias token for another user; for administrators."""
+    visitor = visitor_of(request)
+    if not visitor.is_admin and visitor.username != username.lower():
+        raise NotAllowed("issue a token for somebody else")
+    return _token_answer(_logins(request).issue_token(username))
+
+
+@router.get("/data/services/tokens/show")
+def show_tokens(request: Request) -> Response:
+    """List the alias tokens of whoever asks; their secrets were shown once, when they were issued."""
+    rows = [
+        {
+            "alias": token.alias,
+            "xdatUserId": token.username,
+            "singleUse": False,
+            "estimatedExpirationTime": int(token.expires_at.timestamp() * 1000),
+        }
+        for token in _logins(request).tokens(visitor_of(request).username)
+    ]
+    return JSONResponse(rows)
+
+
+def _token_answer(token: AliasToken) -> Response:
     return JSONResponse({"alias": token.alias, "secret": token.secret})
 
 

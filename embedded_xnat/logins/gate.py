@@ -7,7 +7,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -18,12 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from embedded_xnat.contract.errors import LoginFailed
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.logins.service import Logins
-from service_kit.errors import ServiceError
+from service_kit.accounts.credentials import csrf_matches
+from service_kit.errors import Forbidden, ServiceError
 from service_kit.problems import problem, status_of
 
 COOKIE = "JSESSIONID"
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/metrics", "/data/services/auth", "/favicon.ico"})
+CSRF_PARAMETER = "XNAT_CSRF"
+#: Forms larger than this are not searched for the parameter.
+MAX_FORM_BYTES = 1024 * 1024
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: What a guest may do beyond reading: look something up, log in, log out.
+_OPEN_TO_GUESTS = frozenset({"/data/JSESSION", "/data/search", *OPEN_PATHS})
 
 
 class LoginGate:
@@ -48,16 +54,11 @@ class LoginGate:
         request = Request(scope)
         try:
             await self._enter(request)
+            receive = await self._check(request, receive)
         except ServiceError as error:
             await _refusal(error)(scope, receive, send)
             return
         state = scope["state"]
-        if state["visitor"] is None and scope["path"] not in OPEN_PATHS:
-            await _refusal(LoginFailed())(scope, receive, send)
-            return
-        if state["from_cookie"] and _comes_from_elsewhere(request):
-            await problem(403, "Not allowed", "This change came from a page of another site.")(scope, receive, send)
-            return
         idle_s = self._logins().idle_s
 
         async def with_cookies(message: Message) -> None:
@@ -73,6 +74,33 @@ class LoginGate:
 
         await self._app(scope, receive, with_cookies)
 
+    async def _check(self, request: Request, receive: Receive) -> Receive:
+        """Return what the app then receives, if the request may go on.
+
+        Raises
+        ------
+        LoginFailed
+            If it needs a login.
+        Forbidden
+            If it is a change that a page of somebody else may have made the browser send.
+        """
+        state, path = request.scope["state"], request.scope["path"]
+        visitor, is_change = state["visitor"], request.method not in _SAFE
+        if visitor is None and path not in OPEN_PATHS:
+            raise LoginFailed
+        if visitor is not None and visitor.is_guest and is_change and path not in _OPEN_TO_GUESTS:
+            raise LoginFailed
+        if not (state["from_cookie"] and is_change):
+            return receive
+        if _comes_from_elsewhere(request):
+            raise Forbidden("This change came from a page of another site.")
+        asks = path not in OPEN_PATHS and _looks_like_browser(request)
+        if asks and self._logins().config.flag("enableCsrfToken"):
+            receive, submitted = await _csrf_parameter(request, receive)
+            if not csrf_matches(state["login_id"], submitted):
+                raise Forbidden(f"A change from a browser needs the parameter {CSRF_PARAMETER}; load the page again.")
+        return receive
+
     async def _enter(self, request: Request) -> None:
         """Note in the request's state who asks, and by what."""
         state = request.scope.setdefault("state", {})
@@ -85,6 +113,7 @@ class LoginGate:
                 return
         authorization = request.headers.get("authorization")
         if authorization is None:
+            state["visitor"] = self._logins().guest()
             return
         username, password = read_basic(authorization)
         address = request.client.host if request.client is not None else ""
@@ -149,6 +178,35 @@ def _comes_from_elsewhere(request: Request) -> bool:
         return True
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
+
+
+def _looks_like_browser(request: Request) -> bool:
+    agent = request.headers.get("user-agent", "")
+    return agent.startswith(("Mozilla/", "Opera/")) or "sec-fetch-mode" in request.headers
+
+
+async def _csrf_parameter(request: Request, receive: Receive) -> tuple[Receive, str | None]:
+    """Return the parameter from the address, a header or a small form, and what the app then receives."""
+    found = request.query_params.get(CSRF_PARAMETER) or request.headers.get("x-xnat-csrf")
+    length = request.headers.get("content-length", "")
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if found or not is_form or not (length.isascii() and length.isdigit()) or int(length[:12]) > MAX_FORM_BYTES:
+        return receive, found
+    body = b""
+    while len(body) < int(length):
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    values = parse_qs(body.decode("utf-8", "replace")).get(CSRF_PARAMETER)
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return receive_again, values[0] if values else None
 
 
 def _refusal(error: ServiceError) -> Response:

@@ -10,15 +10,16 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import delete
-from sqlmodel import col
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, select
 
-from embedded_xnat.contract.errors import LoginFailed
+from embedded_xnat.contract.errors import LoginFailed, NoSuchObject, TooManyLogins
 from embedded_xnat.db.tables import AliasTokenRow, LoginRow
-from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.domain.roles import GUEST, Visitor
+from embedded_xnat.site.config import SiteConfig
 from service_kit.accounts import Accounts, Principal, Role
 from service_kit.accounts.errors import UserUnknown
 from service_kit.database import Database
@@ -26,7 +27,6 @@ from service_kit.errors import Unauthenticated
 from service_kit.tables import utc_now
 
 ALIAS = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-TOKEN_LIFE = timedelta(days=2)
 #: How long the rights of a login are taken as known.
 RECHECK_S = 20.0
 #: How far the stored time of last use may lag behind.
@@ -49,21 +49,39 @@ class AliasToken:
     secret: str
 
 
+@dataclass(frozen=True)
+class IssuedToken:
+    """An alias token that is valid, as it is listed: without its secret, of which only a digest is kept."""
+
+    alias: str
+    username: str
+    expires_at: datetime
+
+
 class Logins:
     """All logins of the archive.
 
     Parameters
     ----------
-    idle_s
-        After how many idle seconds a login ends.
+    config
+        Says after how much idle time a login ends, how many a user may have, how long tokens live.
     """
 
-    def __init__(self, database: Database, accounts: Accounts, *, idle_s: int) -> None:
-        self.idle_s = idle_s
+    def __init__(self, database: Database, accounts: Accounts, *, config: SiteConfig) -> None:
+        self.config = config
         self._database = database
         self._accounts = accounts
         self._live: dict[str, _Live] = {}
         self._lock = threading.Lock()
+
+    @property
+    def idle_s(self) -> int:
+        """After how many idle seconds a login ends."""
+        return self.config.duration_s("sessionTimeout")
+
+    def guest(self) -> Visitor | None:
+        """Return the visitor that anybody is who does not log in; None where the site asks for a login."""
+        return None if self.config.flag("requireLogin") else Visitor(GUEST, is_guest=True)
 
     def log_in(self, username: str, password: str, *, address: str) -> tuple[str, Visitor]:
         """Check user and password (or alias and secret) and open a login; return its id.
@@ -84,6 +102,8 @@ class Logins:
         """
         if ALIAS.fullmatch(username):
             return self._of_alias(username, password)
+        if username.lower() == GUEST:  # never somebody's account: who is a guest does not log in
+            raise LoginFailed
         try:
             principal = self._accounts.principal_of_basic(username, password, address=address)
         except Unauthenticated as error:
@@ -93,18 +113,32 @@ class Logins:
         return _visitor(principal)
 
     def open(self, visitor: Visitor) -> str:
-        """Open a login for somebody already known; return its id."""
+        """Open a login for somebody already known; return its id. A guest's is not kept: it opens nothing more.
+
+        Raises
+        ------
+        TooManyLogins
+        """
         login_id = secrets.token_hex(16).upper()
-        digest = _digest(login_id)
-        horizon = utc_now() - timedelta(seconds=self.idle_s)
+        if visitor.is_guest:
+            return login_id
+        digest, idle_s = _digest(login_id), self.idle_s
+        horizon = utc_now() - timedelta(seconds=idle_s)
         with self._database.write() as uow:
             uow.session.connection().execute(delete(LoginRow).where(col(LoginRow.last_used_at) < horizon))
+            self._refuse_too_many(uow.session, visitor)
             uow.session.add(LoginRow(digest=digest, username=visitor.username))
         now = time.time()
         with self._lock:
-            self._live = {key: live for key, live in self._live.items() if now - live.used_at < self.idle_s}
+            self._live = {key: live for key, live in self._live.items() if now - live.used_at < idle_s}
             self._live[digest] = _Live(visitor, now, now, now)
         return login_id
+
+    def _refuse_too_many(self, session: Session, visitor: Visitor) -> None:
+        limit = self.config.count("concurrentMaxSessions")
+        mine = select(func.count()).select_from(LoginRow).where(LoginRow.username == visitor.username)
+        if session.exec(mine).one() >= limit:
+            raise TooManyLogins(limit)
 
     def visitor_of(self, login_id: str) -> Visitor | None:
         """Return whose login this is and note its use; None when there is none or it has ended."""
@@ -123,20 +157,39 @@ class Logins:
         with self._lock:
             self._live.pop(digest, None)
 
-    def issue_token(self, visitor: Visitor) -> AliasToken:
-        """Issue an alias token for a visitor."""
+    def issue_token(self, username: str) -> AliasToken:
+        """Issue an alias token for a user.
+
+        Raises
+        ------
+        NoSuchObject
+            If there is no such user.
+        """
+        if self._known(username) is None:
+            raise NoSuchObject("user")
         token = AliasToken(str(uuid4()), secrets.token_urlsafe(32))
+        expires_at = utc_now() + timedelta(seconds=self.config.duration_s("aliasTokenTimeout"))
         with self._database.write() as uow:
             uow.session.connection().execute(delete(AliasTokenRow).where(col(AliasTokenRow.expires_at) < utc_now()))
             uow.session.add(
                 AliasTokenRow(
                     alias=token.alias,
                     secret_sha256=_digest(token.secret),
-                    username=visitor.username,
-                    expires_at=utc_now() + TOKEN_LIFE,
+                    username=username.lower(),
+                    expires_at=expires_at,
                 )
             )
         return token
+
+    def tokens(self, username: str) -> list[IssuedToken]:
+        """Return the valid alias tokens of a user, the one that ends first in front."""
+        statement = (
+            select(AliasTokenRow)
+            .where(AliasTokenRow.username == username, col(AliasTokenRow.expires_at) > utc_now())
+            .order_by(col(AliasTokenRow.expires_at))
+        )
+        with self._database.read() as uow:
+            return [IssuedToken(row.alias, row.username, row.expires_at) for row in uow.session.exec(statement)]
 
     def validate_token(self, alias: str, secret: str) -> str | None:
         """Return the user of an alias token; None when it is not valid."""
@@ -189,6 +242,8 @@ class Logins:
         return visitor
 
     def _known(self, username: str) -> Visitor | None:
+        if username == GUEST:
+            return None
         try:
             if not self._accounts.user(username).is_active:
                 return None
@@ -198,8 +253,17 @@ class Logins:
 
 
 def _visitor(principal: Principal) -> Visitor:
-    everywhere = principal.studies((Role.admin, Role.engineer)) is None
-    return Visitor(principal.username, everything=everywhere)
+    """Return what the roles of an account mean in the archive: those for one study or one site mean nothing here."""
+
+    def is_everywhere(role: Role) -> bool:
+        return (None, None) in principal.reach(role)
+
+    return Visitor(
+        principal.username,
+        everything=is_everywhere(Role.engineer),  # which an administrator is, too
+        reads_everything=is_everywhere(Role.coordinator),
+        is_admin=is_everywhere(Role.admin),
+    )
 
 
 def _digest(secret: str) -> str:

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from embedded_xnat.contract.errors import AlreadyThere, BadField, BadRequest, LabelTaken, NotAllowed
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
+from embedded_xnat.db.site_tables import AccessRequestRow, CustomValueRow
 from embedded_xnat.db.tables import (
     ExperimentRow,
     FileRow,
@@ -276,6 +277,7 @@ def delete_project(session: Session, project: ProjectRow) -> None:
     connection = session.connection()
     connection.execute(delete(ShareRow).where(col(ShareRow.project_id) == project.id))
     connection.execute(delete(MembershipRow).where(col(MembershipRow.project_id) == project.id))
+    connection.execute(delete(AccessRequestRow).where(col(AccessRequestRow.project_id) == project.id))
     _delete_resources(session, PROJECTS, [project.number])
     project.is_deleted = True
     project.data, project.lists = {}, {}
@@ -333,6 +335,8 @@ def _delete_resources(session: Session, kind: str, owner_numbers: Sequence[int |
         col(ResourceRow.owner_kind) == kind, col(ResourceRow.owner_number).in_(owner_numbers)
     )
     connection = session.connection()
+    values = (col(CustomValueRow.owner_kind) == kind) & col(CustomValueRow.owner_number).in_(owner_numbers)
+    connection.execute(delete(CustomValueRow).where(values))
     connection.execute(delete(FileRow).where(col(FileRow.resource_number).in_(mine)))
     connection.execute(
         delete(ResourceRow).where(col(ResourceRow.owner_kind) == kind, col(ResourceRow.owner_number).in_(owner_numbers))

@@ -10,7 +10,7 @@ from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
 from embedded_xnat.db.tables import ExperimentRow, ProjectRow, ResourceRow, ScanRow, SubjectRow
 from embedded_xnat.domain.addresses import Address, ObjectKind
 from embedded_xnat.domain.layout import Place
-from embedded_xnat.domain.roles import Action, Visitor, is_allowed
+from embedded_xnat.domain.roles import Accessibility, Action, Visitor, is_allowed
 
 #: Folder of the parts of a session on disk.
 PART_FOLDERS = {ObjectKind.SCAN: "SCANS", ObjectKind.ASSESSOR: "ASSESSORS", ObjectKind.RECONSTRUCTION: "PROCESSED"}
@@ -115,12 +115,21 @@ def locate(
 
 def check(session: Session, found: Located, action: Action) -> None:
     """Raise unless the visitor may do this: read through the address's project, change in the owning one."""
-    if found.visitor.everything or found.project is None or found.owning_project is None:
+    project, owning = found.project, found.owning_project
+    if found.visitor.everything or project is None or owning is None:
         return
-    if not _may(session, found.visitor, found.project, Action.READ):
-        raise NoSuchObject(found.address.kind.value.removesuffix("s"))
-    if action is not Action.READ and not _may(session, found.visitor, found.owning_project, action):
-        raise NotAllowed(action.value, found.owning_project.id)
+    if not _may(session, found.visitor, project, Action.READ):
+        if project.accessibility != Accessibility.PROTECTED or found.visitor.is_guest:
+            raise NoSuchObject(found.address.kind.value.removesuffix("s"))
+        if action is not Action.READ or not _is_title(found.address):
+            raise NotAllowed(Action.READ.value, project.id)
+    if action is not Action.READ and not _may(session, found.visitor, owning, action):
+        raise NotAllowed(action.value, owning.id)
+
+
+def _is_title(address: Address) -> bool:
+    """Tell whether an address asks for what people outside of a protected project see of it."""
+    return len(address.steps) == 1 and address.aspect in {None, "accessibility", "pars"}
 
 
 def _may(session: Session, visitor: Visitor, project: ProjectRow, action: Action) -> bool:

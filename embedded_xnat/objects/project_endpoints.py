@@ -3,7 +3,8 @@
 from sqlmodel import select
 from starlette.responses import PlainTextResponse, Response
 
-from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
+from embedded_xnat.db import repository
 from embedded_xnat.db.tables import MembershipRow
 from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group_id
 from embedded_xnat.objects.endpoints import Call, table
@@ -20,6 +21,9 @@ def list_members(call: Call) -> Response:
     with call.archive.read() as session:
         project = locate(session, call.address, call.visitor).project
         assert project is not None
+        role = repository.role_of(session, project.id, call.visitor.username)
+        if role is None and not call.visitor.everything:
+            raise NotAllowed("see the people", project.id)
         members = session.exec(select(MembershipRow).where(MembershipRow.project_id == project.id)).all()
     order = {username: str(number) for number, username in enumerate(people, start=1)}
     rows = []

@@ -2,21 +2,23 @@
 
 import time
 from functools import cache
+from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlalchemy import func
-from sqlmodel import Session, col, select
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from embedded_xnat.contract.errors import NoSuchObject, NotAllowed
-from embedded_xnat.db.tables import ExperimentRow, MembershipRow, ProjectRow, ScanRow
+from embedded_xnat.contract.errors import NoSuchObject
+from embedded_xnat.db.tables import ExperimentRow, ScanRow
+from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.domain.tables import Row, table_document
 from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.schema.model import Field
 from embedded_xnat.schema.registry import MODEL, SCHEMA_NAMES
 from embedded_xnat.schema.xsd import schema_text
+from embedded_xnat.search.visibility import readable_experiments
 from embedded_xnat.storage.archive import Archive
-from service_kit.accounts import Accounts
 
 router = APIRouter()
 
@@ -32,11 +34,20 @@ def archive_of(request: Request) -> Archive:
 
 
 @router.get("/")
-def front() -> Response:
+def front(request: Request) -> Response:
     """Answer the first request of a client; the pages of the archive come here."""
     return HTMLResponse(
-        "<!doctype html><html lang=en><title>Archive</title><p>Cohortflow archive: speaks XNAT.</p></html>"
+        "<!doctype html><html lang=en><title>Archive</title><p>Cohortflow archive: speaks XNAT.</p>"
+        f"{user_info(request.scope['state']['visitor'])}</html>"
     )
+
+
+def user_info(visitor: Visitor | None) -> str:
+    """Return who is logged in, in the words that clients look for on a page."""
+    if visitor is None:
+        return ""
+    name = '<span style="color:red;">Guest</span>' if visitor.is_guest else f'&nbsp;<a href="/">{visitor.username}</a>'
+    return f'<span id="user_info">Logged in as: {name}</span>'
 
 
 @router.get("/xapi/siteConfig/buildInfo")
@@ -77,7 +88,7 @@ def schema(name: str) -> Response:
 def search_elements(request: Request) -> Response:
     """List the types that a search may start from."""
     with archive_of(request).read() as session:
-        counts = _counts(session)
+        counts = _counts(session, visitor_of(request))
     rows = [
         {
             "ELEMENT_NAME": each.name,
@@ -91,10 +102,12 @@ def search_elements(request: Request) -> Response:
     return JSONResponse(table_document(rows))
 
 
-def _counts(session: Session) -> dict[str, int]:
-    """Return how many experiments of each type there are."""
-    statement = select(col(ExperimentRow.xsi_type), func.count()).group_by(col(ExperimentRow.xsi_type))
-    return dict(session.exec(statement).all())
+def _counts(session: Session, visitor: Visitor) -> dict[str, int]:
+    """Return how many experiments of each type the visitor may read."""
+    xsi_type = col(ExperimentRow.xsi_type)
+    readable = readable_experiments(visitor, xsi_type)
+    statement = readable.with_only_columns(xsi_type, func.count()).group_by(xsi_type)
+    return dict(session.connection().execute(statement).all())
 
 
 @router.get("/data/search/elements/{xsi_type}")
@@ -125,67 +138,24 @@ def _field_row(field: Field, xsi_type: str) -> Row:
     }
 
 
-@router.get("/data/users")
-def users(request: Request) -> Response:
-    """List the users of the site, for those who may do everything."""
-    visitor = visitor_of(request)
-    if not visitor.everything:
-        raise NotAllowed("list the users of the site")
-    accounts = request.app.state.accounts
-    assert isinstance(accounts, Accounts)
-    rows = [
-        {
-            "login": user.username,
-            "xdat_user_id": str(number),
-            "email": user.email or "",
-            "firstname": user.display_name.partition(" ")[0],
-            "lastname": user.display_name.partition(" ")[2],
-        }
-        for number, user in enumerate(accounts.users(), start=1)
-        if user.is_active
-    ]
-    return JSONResponse(table_document(rows))
-
-
-@router.get("/xapi/users/username")
-def username(request: Request) -> Response:
-    """Return the name of whoever asks."""
-    return PlainTextResponse(visitor_of(request).username)
-
-
-@router.get("/xapi/access/projects")
-def access(request: Request) -> list[dict[str, str]]:
-    """Return the visitor's role in each project."""
-    visitor = visitor_of(request)
-    with archive_of(request).read() as session:
-        if visitor.everything:
-            projects = session.exec(select(ProjectRow.id).where(col(ProjectRow.is_deleted).is_(False))).all()
-            return [{"ID": project_id, "role": "Owners"} for project_id in projects]
-        mine = session.exec(select(MembershipRow).where(MembershipRow.username == visitor.username)).all()
-        return [{"ID": row.project_id, "role": row.role} for row in mine]
-
-
-@router.get("/xapi/plugins")
-@router.get("/xapi/plugins/")
-def plugins() -> dict[str, str]:
-    """List the plug-ins: none."""
-    return {}
-
-
 @router.get("/data/scanners")
 def scanners(request: Request) -> Response:
-    """List the scanners that sessions name."""
-    return _distinct(request, "scanner", ExperimentRow)
+    """List the scanners that sessions name, as far as the visitor may read them."""
+    visitor = visitor_of(request)
+    return _distinct(request, "scanner", readable_experiments(visitor, col(ExperimentRow.data)))
 
 
 @router.get("/data/scan_types")
 def scan_types(request: Request) -> Response:
-    """List the types that scans have."""
-    return _distinct(request, "type", ScanRow)
+    """List the types that scans have, as far as the visitor may read them."""
+    readable = readable_experiments(visitor_of(request), col(ExperimentRow.id))
+    return _distinct(request, "type", select(col(ScanRow.data)).where(col(ScanRow.experiment_id).in_(readable)))
 
 
-def _distinct(request: Request, name: str, table: type[ExperimentRow | ScanRow]) -> Response:
+def _distinct(request: Request, name: str, documents: Any) -> Response:
+    """Return a table of the values that a field has in the documents that a statement selects."""
+    field = documents.selected_columns[0][name].as_string()
     with archive_of(request).read() as session:
-        values = session.exec(select(col(table.data)[name].as_string()).distinct()).all()
-    found = sorted({value for value in values if value})
+        values = session.connection().scalars(documents.with_only_columns(field).distinct())
+        found = sorted({value for value in values if value})
     return JSONResponse(table_document([{name: value} for value in found]))

@@ -1,0 +1,170 @@
+"""Settings of the site, as administrators change them while it runs. May import SQLModel.
+
+Those listed in `SETTINGS` mean something here and are checked. Others are kept and given back, as XNAT does, so that
+scripts that write all settings of a site run unmodified.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlmodel import select
+
+from embedded_xnat.contract.errors import BadField
+from embedded_xnat.db.site_tables import SiteSettingRow
+from embedded_xnat.domain.documents import check_document
+from service_kit.database import Database
+
+#: How long another process may not know of a change.
+REFRESH_S = 5.0
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,199}")
+_DURATION = re.compile(r"(\d{1,6})\s*(second|minute|hour|day|week|month|year)s?")
+_UNIT_S = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "week": 604_800,
+    "month": 30 * 86_400,
+    "year": 365 * 86_400,
+}
+
+
+def duration_s(text: str) -> int:
+    """Return the seconds of a duration as XNAT writes it.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> duration_s("15 minutes"), duration_s("2 days")
+    (900, 172800)
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or int(match[1]) == 0:
+        raise ValueError("it is no duration such as '15 minutes' or '2 days'")
+    return int(match[1]) * _UNIT_S[match[2]]
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ValueError("it is not true or false")  # noqa: TRY004 - whoever calls turns it into a sentence
+    return value
+
+
+def _count(value: Any) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or not 1 <= int(text[:12]) <= 10_000_000:
+        raise ValueError("it is no whole number from 1 to 10,000,000")
+    return int(text)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it is no text")  # noqa: TRY004 - whoever calls turns it into a sentence
+    return value
+
+
+def _duration(value: Any) -> str:
+    text = _text(value)
+    duration_s(text)
+    return text
+
+
+#: Settings that mean something here: what they are at first, and how a value is read.
+SETTINGS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
+    "siteId": ("Cohortflow", _text),
+    "siteUrl": ("", _text),
+    "adminEmail": ("", _text),
+    "requireLogin": (True, _flag),
+    "enableCsrfToken": (True, _flag),
+    "restrictUserListAccessToAdmins": (True, _flag),
+    "uiAllowNonAdminProjectCreation": (True, _flag),
+    "concurrentMaxSessions": (1000, _count),
+    "sessionTimeout": ("15 minutes", _duration),
+    "aliasTokenTimeout": ("2 days", _duration),
+    "eventServiceEnabled": (True, _flag),
+}
+
+
+class SiteConfig:
+    """The settings of the site, kept in memory for some seconds.
+
+    Parameters
+    ----------
+    defaults
+        Values that the server's own settings give instead of those of `SETTINGS`.
+    """
+
+    def __init__(self, database: Database, *, defaults: Mapping[str, Any] | None = None) -> None:
+        self._database = database
+        self._defaults = {name: default for name, (default, _) in SETTINGS.items()} | dict(defaults or {})
+        self._lock = threading.Lock()
+        self._changed: dict[str, Any] = {}
+        self._read_at = float("-inf")
+
+    def all(self) -> dict[str, Any]:
+        """Return every setting."""
+        return self._defaults | self._stored()
+
+    def get(self, name: str) -> Any:
+        """Return a setting; None when there is none of this name."""
+        return self.all().get(name)
+
+    def flag(self, name: str) -> bool:
+        """Return a setting that is on or off."""
+        return bool(self.get(name))
+
+    def count(self, name: str) -> int:
+        """Return a setting that is a number."""
+        return int(self.get(name))
+
+    def duration_s(self, name: str) -> int:
+        """Return a setting that is a duration, in seconds."""
+        return duration_s(str(self.get(name)))
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Change settings, all or none.
+
+        Raises
+        ------
+        BadField
+        """
+        checked = {name: _checked(name, value) for name, value in values.items()}
+        with self._database.write() as uow:
+            for name, value in checked.items():
+                row = uow.session.get(SiteSettingRow, name) or SiteSettingRow(name=name)
+                row.value = value
+                uow.session.add(row)
+        with self._lock:
+            self._read_at = float("-inf")
+
+    def _stored(self) -> dict[str, Any]:
+        now = time.monotonic()
+        with self._lock:
+            if now - self._read_at < REFRESH_S:
+                return self._changed
+        with self._database.read() as uow:
+            changed = {row.name: row.value for row in uow.session.exec(select(SiteSettingRow))}
+        with self._lock:
+            self._changed, self._read_at = changed, now
+        return changed
+
+
+def _checked(name: str, value: Any) -> Any:
+    if not _NAME.fullmatch(name):
+        raise BadField(name[:50], "is no name of a setting")
+    known = SETTINGS.get(name)
+    try:
+        if known is not None:
+            value = known[1](value)
+        check_document(value)
+    except ValueError as error:
+        raise BadField(name, f"cannot have this value: {error}") from error
+    return value

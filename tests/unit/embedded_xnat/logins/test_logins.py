@@ -1,0 +1,201 @@
+"""Logins: sessions, tokens, guests, and what a browser has to send."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from service_kit.accounts import Accounts, Role
+
+PASSWORD = "correct horse battery"
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"}
+
+
+@pytest.fixture
+def accounts(server: TestClient) -> Accounts:
+    return server.app.state.accounts
+
+
+def change_settings(admin: TestClient, **values: object) -> None:
+    assert admin.post("/xapi/siteConfig", json=values).status_code == 200
+
+
+def test_a_session_id_is_what_clients_expect_and_opens_the_archive(server) -> None:
+    answer = server.post("/data/JSESSION", auth=("admin", PASSWORD))
+    assert re.fullmatch(r"[0-9A-F]{32}", answer.text)
+    other = TestClient(server.app, cookies={"JSESSIONID": answer.text})
+    assert other.get("/data/JSESSION").text == answer.text
+    assert other.get("/data/auth").text == "User 'admin' is logged in"
+
+
+@pytest.mark.parametrize("path", ["/data/projects", "/data/JSESSION", "/xapi/schemas"])
+def test_basic_is_honoured_on_every_path(server, path: str) -> None:
+    assert server.get(path, auth=("admin", PASSWORD)).status_code == 200
+    assert TestClient(server.app).get(path, auth=("admin", "wrong password")).status_code == 401
+
+
+@pytest.mark.parametrize("username", ["nobody", "", "guest", "admin\r\nX-Evil: 1", "ä" * 300, "a" * 5000, "\0"])
+def test_unknown_users_are_refused(server, username: str) -> None:
+    answer = server.put("/data/services/auth", data={"username": username, "password": PASSWORD})
+    assert answer.status_code in {400, 401}
+    assert "x-evil" not in answer.headers
+    assert "set-cookie" not in answer.headers
+    assert username[:20] not in answer.text or not username
+
+
+def test_a_closed_account_opens_nothing(server, accounts) -> None:
+    accounts.create_user("dora", PASSWORD)
+    assert server.get("/data/auth", auth=("dora", PASSWORD)).status_code == 200
+    accounts.deactivate("dora")
+    assert TestClient(server.app).get("/data/auth", auth=("dora", PASSWORD)).status_code == 401
+
+
+@pytest.mark.parametrize("value", ["Basic", "Basic !!!", "Basic Og==", "Bearer abc", "Basic " + "A" * 20_000])
+def test_a_broken_authorization_is_a_failed_login(server, value: str) -> None:
+    assert server.get("/data/auth", headers={"Authorization": value}).status_code == 401
+
+
+def test_an_idle_login_ends(admin, server, monkeypatch) -> None:
+    change_settings(admin, sessionTimeout="60 seconds")
+    assert ',60000"' in admin.get("/data/auth").headers["set-cookie"]
+    logins = server.app.state.logins
+    now = __import__("time").time()
+    monkeypatch.setattr("embedded_xnat.logins.service.time.time", lambda: now + 61)
+    assert admin.get("/data/auth").status_code == 401
+    assert logins.visitor_of(admin.cookies["JSESSIONID"]) is None
+
+
+def test_a_user_has_no_more_logins_than_the_site_allows(admin, server, accounts) -> None:
+    accounts.create_user("dora", PASSWORD)
+    change_settings(admin, concurrentMaxSessions=3)
+    ids = [TestClient(server.app).post("/data/JSESSION", auth=("dora", PASSWORD)).text for _ in range(3)]
+    refused = TestClient(server.app).post("/data/JSESSION", auth=("dora", PASSWORD))
+    assert (refused.status_code, "Maximum sessions of 3" in refused.text) == (401, True)
+    TestClient(server.app, cookies={"JSESSIONID": ids[0]}).delete("/data/JSESSION")
+    assert TestClient(server.app).post("/data/JSESSION", auth=("dora", PASSWORD)).status_code == 200
+
+
+def test_a_thousand_logins_of_one_user_stand_side_by_side(server) -> None:
+    logins = server.app.state.logins
+    visitor = logins._known("zoe")
+    database = server.app.state.archive.database
+    from embedded_xnat.db.tables import LoginRow
+
+    with database.write() as uow:
+        uow.session.add_all([LoginRow(digest=f"{number:064d}", username="zoe") for number in range(999)])
+    last = logins.open(visitor)
+    assert logins.visitor_of(last) == visitor
+    with pytest.raises(Exception, match="1,000"):
+        logins.open(visitor)
+
+
+def test_tokens_are_listed_without_their_secret_and_end_when_told(admin, server) -> None:
+    token = admin.get("/data/services/tokens/issue").json()
+    listed = admin.get("/data/services/tokens/show").json()
+    assert [row["alias"] for row in listed] == [token["alias"]]
+    assert token["secret"] not in str(listed)
+    pair = f"{token['alias']}/{token['secret']}"
+    assert admin.get(f"/data/services/tokens/validate/{pair}").json() == {"valid": "admin"}
+    assert admin.get(f"/data/services/tokens/validate/{token['alias']}/wrong").json() == {}
+    assert admin.get(f"/data/services/tokens/invalidate/{pair}").status_code == 200
+    assert admin.get(f"/data/services/tokens/validate/{pair}").json() == {}
+    assert TestClient(server.app).get("/", auth=(token["alias"], token["secret"])).status_code == 401
+
+
+def test_an_alias_gets_a_session_at_the_front(server, admin) -> None:
+    token = admin.get("/data/services/tokens/issue").json()
+    client = TestClient(server.app)
+    assert client.get("/", auth=(token["alias"], token["secret"])).cookies["JSESSIONID"]
+    assert client.get("/data/auth").text == "User 'admin' is logged in"
+
+
+def test_administrators_issue_tokens_for_others(admin, as_user, server) -> None:
+    token = admin.get("/data/services/tokens/issue/user/zoe").json()
+    answer = TestClient(server.app).get("/data/auth", auth=(token["alias"], token["secret"]))
+    assert answer.text == "User 'zoe' is logged in"
+    assert admin.get("/data/services/tokens/issue/user/nobody").status_code == 404
+    assert as_user("zoe").get("/data/services/tokens/issue/user/admin").status_code == 403
+    assert as_user("zoe").get("/data/services/tokens/issue/user/zoe").status_code == 200
+
+
+def test_tokens_live_as_long_as_the_site_says(admin, server, monkeypatch) -> None:
+    change_settings(admin, aliasTokenTimeout="1 hour")
+    token = admin.get("/data/services/tokens/issue").json()
+    from datetime import timedelta
+
+    from service_kit.tables import utc_now
+
+    logins = server.app.state.logins
+    assert logins.validate_token(token["alias"], token["secret"]) == "admin"
+    monkeypatch.setattr("embedded_xnat.logins.service.utc_now", lambda: utc_now() + timedelta(minutes=61))
+    assert logins.validate_token(token["alias"], token["secret"]) is None
+
+
+def test_a_guest_reads_what_is_public_and_changes_nothing(admin, server, session_uri: str) -> None:
+    admin.put("/data/projects/P/accessibility/public")
+    admin.put("/data/projects/CLOSED")
+    guest = TestClient(server.app)
+    assert guest.get("/data/projects").status_code == 401
+    change_settings(admin, requireLogin=False)
+    login_id = guest.get("/data/JSESSION").text
+    assert re.fullmatch(r"[0-9A-F]{32}", login_id)
+    assert '<span id="user_info">Logged in as: <span style="color:red;">Guest</span>' in guest.get("/").text
+    assert [row["ID"] for row in guest.get("/data/projects").json()["ResultSet"]["Result"]] == ["P"]
+    assert guest.get(session_uri).status_code == 200
+    assert guest.get("/data/projects/CLOSED").status_code == 404
+    for method, path in (("PUT", "/data/projects/NEW"), ("DELETE", session_uri), ("POST", "/data/services/import")):
+        assert guest.request(method, path).status_code == 401
+    assert guest.get("/data/services/tokens/issue").status_code == 401
+    assert guest.get("/data/users").status_code == 403
+    change_settings(admin, requireLogin=True)
+    assert guest.get("/data/projects").status_code == 401
+
+
+def test_no_login_means_no_guest_where_the_site_asks_for_one(server) -> None:
+    assert "user_info" not in server.get("/").text
+    assert server.get("/data/JSESSION").status_code == 401
+
+
+def test_a_browser_needs_the_parameter_and_other_clients_do_not(admin) -> None:
+    assert admin.put("/data/projects/A").status_code == 200
+    refused = admin.put("/data/projects/B", headers=BROWSER)
+    assert (refused.status_code, "XNAT_CSRF" in refused.text) == (403, True)
+    assert admin.put("/data/projects/B?XNAT_CSRF=wrong", headers=BROWSER).status_code == 403
+    login_id, _, pair = admin.get("/data/JSESSION?CSRF=true").text.partition(";")
+    assert admin.put(f"/data/projects/B?{pair}", headers=BROWSER).status_code == 200
+    assert admin.get("/data/auth?CSRF=true").text == f"User 'admin' is logged in; {pair}"
+    form = {"XNAT_CSRF": pair.partition("=")[2], "xnat:projectData/name": "Name"}
+    assert admin.post("/data/projects/C", data=form, headers=BROWSER).status_code == 200
+    assert admin.get("/data/projects/C?format=json").json()["items"][0]["data_fields"]["name"] == "Name"
+    assert admin.delete("/data/projects/C", headers=BROWSER).status_code == 403
+    assert admin.get("/data/projects/C", headers=BROWSER).status_code == 200
+    assert login_id == admin.cookies["JSESSIONID"]
+
+
+def test_a_site_can_do_without_the_parameter(admin) -> None:
+    change_settings(admin, enableCsrfToken=False)
+    assert admin.put("/data/projects/B", headers=BROWSER).status_code == 200
+
+
+def test_the_parameter_of_one_login_is_of_no_use_to_another(admin, as_user) -> None:
+    pair = as_user("zoe").get("/data/JSESSION?CSRF=true").text.partition(";")[2]
+    assert admin.put(f"/data/projects/B?{pair}", headers=BROWSER).status_code == 403
+
+
+def test_roles_for_one_study_or_one_site_mean_nothing_in_the_archive(server, accounts, as_user, session_uri) -> None:
+    accounts.create_user("eve", None)
+    accounts.grant("eve", Role.engineer, site="ams")
+    accounts.grant("eve", Role.coordinator, study="brain")
+    assert as_user("eve").get(session_uri).status_code == 404
+    accounts.create_user("fred", None)
+    accounts.grant("fred", Role.engineer)
+    assert as_user("fred").delete(session_uri).status_code == 200
+
+
+def test_a_huge_login_form_is_refused(server) -> None:
+    answer = server.put(
+        "/data/services/auth",
+        content=b"username=a&password=" + b"x" * 20_000_000,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 413
