@@ -11,11 +11,10 @@ from embedded_xnat.db.tables import MembershipRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.items import sql_date
 from embedded_xnat.domain.roles import Action, ProjectRole, Visitor
-from embedded_xnat.domain.tables import Row, table_document
+from embedded_xnat.domain.tables import Query, Row, table_document
 from embedded_xnat.domain.values import truth
 from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.objects.endpoints import Call, table
-from embedded_xnat.objects.listing import Query
 from embedded_xnat.objects.locate import locate
 from embedded_xnat.site.endpoints import archive_of
 from service_kit.tables import utc_now
