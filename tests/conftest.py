@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # a busy machine is no counter-example
 settings.register_profile("cohortflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,12 +22,18 @@ settings.load_profile("cohortflow")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests together when tests run side by side, and all that use the one house of tests/e2e."""
-    for item in items:
-        file = item.path.relative_to(REPOSITORY)
-        item.add_marker(pytest.mark.xdist_group("e2e" if file.parts[:2] == ("tests", "e2e") else str(file)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """Keep a file's tests together with ``--dist loadfile``, and all that use the one house of tests/e2e."""
+    return ByHouse(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+class ByHouse(LoadScopeScheduling):
+    """Gives whole files to workers, the end-to-end tests as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
 
 
 def missing(part: str, how: str) -> None:
