@@ -191,11 +191,13 @@ class Arrivals:
     def complete_quiet(self, *, now: datetime | None = None) -> int:
         """Complete every arrival in which nothing came in for the quiet period; return how many.
 
-        The period stands still while a receiver that was killed is not back, see `gateway.db.doors`.
+        The period stands still while a receiver that was killed is not back, see `gateway.db.doors`. While the sender
+        is connected, its last arrival is not complete.
         """
+        now = now or utc_now()
         with self._database.read() as uow:
-            since = doors.quiet_since(uow, now=now or utc_now(), quiet_period_s=self._quiet_period_s)
-            quiet = rows.quiet_ids(uow, since=since) if since is not None else ()
+            since = doors.quiet_since(uow, now=now, quiet_period_s=self._quiet_period_s)
+            quiet = rows.quiet_ids(uow, since=since, now=now) if since is not None else ()
         completed = 0
         for arrival_id in quiet:
             with self._database.write() as uow:
@@ -329,6 +331,7 @@ class Arrivals:
         assert row.id is not None
         state = ArrivalState(row.state)
         receiving = state is ArrivalState.receiving
+        held = receiving and row.held_until is not None and row.held_until > utc_now()
         return ArrivalRecord(
             id=row.id,
             state=state,
@@ -341,7 +344,9 @@ class Arrivals:
             completed_at=row.completed_at,
             settled_at=row.settled_at,
             complete_expected_at=(
-                complete_at(row.last_instance_at, quiet_period_s=self._quiet_period_s) if receiving else None
+                complete_at(row.last_instance_at, quiet_period_s=self._quiet_period_s)
+                if receiving and not held
+                else None
             ),
             instance_count=row.instance_count,
             unreadable_count=row.unreadable_count,
@@ -362,6 +367,7 @@ class Arrivals:
                 is_empty=row.instance_count == 0,
                 readable=row.unreadable_count < row.instance_count,
                 recovered_sender=receiving and not row.calling_ae,
+                held=held,
                 quarantined_count=row.quarantined_count,
             ),
         )

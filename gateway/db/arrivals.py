@@ -13,6 +13,7 @@ from gateway.contract.naming import filename
 from gateway.contract.schemas import EventRecord, InstanceRecord, ReasonCount, SeriesSummary
 from gateway.contract.states import ArrivalState, InstanceStatus
 from gateway.db.tables import ARRIVALS, EVENTS, INSTANCES, Arrival, ArrivalEvent
+from gateway.domain.received import StudyOfSender
 from service_kit.database import UnitOfWork
 from service_kit.tables import utc_now
 
@@ -93,12 +94,29 @@ def count_holding_back(uow: UnitOfWork, *, reach: Reach = None) -> int:
     return int(uow.session.connection().scalar(query) or 0)
 
 
-def quiet_ids(uow: UnitOfWork, *, since: datetime) -> Sequence[ArrivalId]:
-    """Return the receiving arrivals that got nothing since a moment, oldest first."""
+def quiet_ids(uow: UnitOfWork, *, since: datetime, now: datetime) -> Sequence[ArrivalId]:
+    """Return the receiving arrivals that got nothing since a moment and are not held now, oldest first."""
     query = select(ARRIVALS.c.id).where(
-        ARRIVALS.c.state == ArrivalState.receiving.value, ARRIVALS.c.last_instance_at <= since
+        ARRIVALS.c.state == ArrivalState.receiving.value,
+        ARRIVALS.c.last_instance_at <= since,
+        or_(ARRIVALS.c.held_until.is_(None), ARRIVALS.c.held_until <= now),
     )
     return [ArrivalId(found) for found in uow.session.connection().scalars(query.order_by(ARRIVALS.c.id))]
+
+
+def hold(uow: UnitOfWork, studies: Iterable[StudyOfSender], *, until: datetime) -> None:
+    """Hold the receiving arrivals of studies that are being sent: until a moment they are not complete."""
+    for study in studies:
+        uow.session.connection().execute(
+            update(ARRIVALS)
+            .where(
+                ARRIVALS.c.state == ArrivalState.receiving.value,
+                ARRIVALS.c.study_instance_uid == study.study_instance_uid,
+                ARRIVALS.c.calling_ae == study.calling_ae,
+                ARRIVALS.c.called_ae == study.called_ae,
+            )
+            .values(held_until=until)
+        )
 
 
 def ordered(uow: UnitOfWork, *, after_id: int, limit: int) -> Sequence[OrderedArrival]:

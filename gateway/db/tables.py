@@ -25,7 +25,7 @@ class Arrival(Base, table=True):
 
     ``study_instance_uid`` is empty for objects whose header cannot be read, ``calling_ae`` for objects recovered
     after a crash. At most one arrival of a study and sender receives at a time. ``changed_at`` moves with every
-    change, for the live pages. ``failures`` counts the attempts since the last try by a person.
+    change, for the live pages. ``held_until`` lies ahead while the sender is connected. ``failures`` counts the attempts since the last try by a person.
     """
 
     __tablename__ = "arrival"
@@ -50,6 +50,7 @@ class Arrival(Base, table=True):
     peer_ip: str | None = Field(default=None, max_length=64)
     opened_at: datetime = Field(default_factory=utc_now, sa_type=_MOMENT)
     last_instance_at: datetime = Field(default_factory=utc_now, sa_type=_MOMENT)
+    held_until: datetime | None = Field(default=None, sa_type=_MOMENT)
     completed_at: datetime | None = Field(default=None, sa_type=_MOMENT)
     settled_at: datetime | None = Field(default=None, sa_type=_MOMENT)
     changed_at: datetime = Field(default_factory=utc_now, sa_type=_MOMENT, index=True)

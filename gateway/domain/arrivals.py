@@ -147,6 +147,7 @@ def next_step(
     readable: bool = True,
     is_empty: bool = False,
     recovered_sender: bool = False,
+    held: bool = False,
     quarantined_count: int = 0,
 ) -> str:
     """Return the sentence that tells a person what happens next.
@@ -161,10 +162,14 @@ def next_step(
         Whether all of its objects moved to another arrival.
     recovered_sender
         Whether the sender is unknown because the object was recovered after a crash.
+    held
+        Whether the sender is still connected.
     """
     match state:
         case ArrivalState.receiving if recovered_sender:
             return "Recovered after a restart; waits for its sender, then counts as complete."
+        case ArrivalState.receiving if held:
+            return "Its sender is connected and may send more."
         case ArrivalState.receiving:
             return "Waits for more objects, then counts as complete."
         case ArrivalState.complete if not ordered:
@@ -179,5 +184,5 @@ def next_step(
         case ArrivalState.quarantined:
             return "Waits for a person: read the reason, mend the cause, then try again."
         case ArrivalState.accepted:
-            held = f"; {quarantined_count} of its objects stay in the quarantine" if quarantined_count else ""
-            return f"Archived as a session{held}."
+            kept = f"; {quarantined_count} of its objects stay in the quarantine" if quarantined_count else ""
+            return f"Archived as a session{kept}."

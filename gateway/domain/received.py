@@ -15,6 +15,15 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyOfSender:
+    """A DICOM study as one sender sends it; at most one arrival of it receives at a time."""
+
+    study_instance_uid: str
+    calling_ae: str
+    called_ae: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedInstance:
     """One object that lies in the spool and waits for its index row.
 
@@ -46,3 +55,11 @@ class Indexed(StrEnum):
 
     new = "new"
     duplicate = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of an object that was taken in, and the DICOM study it belongs to."""
+
+    indexed: Indexed
+    study_instance_uid: str | None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gateway.contract.errors import SpoolUnavailable
 from gateway.contract.naming import UNNAMED, is_uid, spool_path, uid_or_none
-from gateway.domain.received import Indexed, ReceivedInstance, Sender
+from gateway.domain.received import ReceivedInstance, Sender, Taken
 from gateway.receiver.header import Header, read_header
 from service_kit.errors import Unavailable
 from service_kit.tables import utc_now
@@ -67,7 +67,7 @@ class ObjectDoor:
         self._failed_at: float | None = None
         self._lock = threading.Lock()
 
-    def take(self, sent: SentObject, *, sender: Sender) -> Indexed:
+    def take(self, sent: SentObject, *, sender: Sender) -> Taken:
         """Make one object durable in spool and index. An unreadable one too: it goes into the quarantine.
 
         Raises
@@ -84,7 +84,7 @@ class ObjectDoor:
             received = describe(sent, header, sha256=sha256, size_bytes=len(meta) + len(payload), sender=sender)
             try:
                 self._spool.store(received.path, [meta, payload])
-                return self._writer.add(received)
+                return Taken(self._writer.add(received), received.study_instance_uid)
             except Unavailable:
                 with self._lock:
                     self._failed_at = time.monotonic()

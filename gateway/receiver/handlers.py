@@ -18,6 +18,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from gateway.domain.received import Sender
 from gateway.receiver.door import ObjectDoor, SentObject
 from gateway.receiver.negotiation import acknowledge_at_once, tune_socket
+from gateway.receiver.open_associations import OpenAssociations
 from service_kit.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class AssociationHandlers:
 
     def __init__(self, door: ObjectDoor) -> None:
         self._door = door
+        self.open_associations = OpenAssociations()
         self._draining = threading.Event()
         self._in_hand = 0
         self._changed = threading.Condition()
@@ -57,6 +59,7 @@ class AssociationHandlers:
             (evt.EVT_ESTABLISHED, self.on_established),
             (evt.EVT_RELEASED, self.on_released),
             (evt.EVT_ABORTED, self.on_aborted),
+            (evt.EVT_CONN_CLOSE, self.on_closed),
             (evt.EVT_C_ECHO, self.on_echo),
             (evt.EVT_C_STORE, self.on_store),
         ]
@@ -95,6 +98,10 @@ class AssociationHandlers:
         """Log that an association broke off; what was answered is safe."""
         logger.warning("association aborted", extra=_facts(event))
 
+    def on_closed(self, event: Event) -> None:
+        """Note that a sender is gone, in whatever way."""
+        self.open_associations.forget(event.assoc)
+
     def on_echo(self, _event: Event) -> int:
         """Answer C-ECHO."""
         return SUCCESS
@@ -106,12 +113,14 @@ class AssociationHandlers:
                 event.assoc.abort()
                 return _NOT_SENT
             try:
-                indexed = self._door.take(_sent(event), sender=_sender(event))
+                sender = _sender(event)
+                taken = self._door.take(_sent(event), sender=sender)
             except Exception:  # a status would end in the site's quarantine; an abort is retried
                 logger.exception("object not stored, association aborted")
                 event.assoc.abort()
                 return _NOT_SENT
-        logger.debug("object stored", extra={"indexed": indexed.value})
+        self.open_associations.note(event.assoc, taken.study_instance_uid, sender=sender)
+        logger.debug("object stored", extra={"indexed": taken.indexed.value})
         return SUCCESS
 
     @contextmanager

@@ -9,11 +9,12 @@ import logging
 import signal
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from gateway.db import doors
+from gateway.db import arrivals, doors
 from gateway.receiver.door import ObjectDoor
 from gateway.receiver.handlers import AssociationHandlers
 from gateway.receiver.index_writer import IndexWriter
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 DRAIN_TIMEOUT_S = 6.0
 #: How often the receiver says that it is open.
 PULSE_S = 1.0
+#: An arrival whose sender is connected is held so far ahead; a receiver that is killed holds nothing for longer.
+HELD_FOR = timedelta(seconds=5)
 #: How long the last answers may take to leave the socket once their handlers have returned.
 _LINGER_S = 0.1
 
@@ -108,11 +111,13 @@ class Receiver:
         logger.info("receiver stopped")
 
     def _beat(self) -> None:
-        """Say that the door is open, again and again; the quiet period counts only while it is."""
+        """Say that the door is open, again and again, and which arrivals are not over: their senders are connected."""
         while not self._ended.wait(PULSE_S):
             try:
+                now, studies = utc_now(), self._handlers.open_associations.studies()
                 with self._database.write() as uow:
-                    doors.keep_open(uow, self._name, now=utc_now())
+                    doors.keep_open(uow, self._name, now=now)
+                    arrivals.hold(uow, studies, until=now + HELD_FOR)
             except (Unavailable, DBAPIError):
                 logger.warning("receiver cannot reach its database")
 

@@ -206,3 +206,22 @@ def test_a_taken_port_ends_the_start_and_leaves_the_spool_free(receiver, setting
     for _ in range(2):
         with pytest.raises(OSError, match="in use"):
             Receiver(taken)
+
+
+def test_the_last_study_of_an_open_association_is_held_and_no_other(receiver, home):
+    def held():
+        return {row.study_instance_uid for row in home.arrivals() if row.held_until is not None}
+
+    associations = receiver._handlers.open_associations
+    with association(receiver.port, (MR, ExplicitVRLittleEndian)) as assoc:
+        for study in ("1.2.7", "1.2.8"):
+            assert assoc.send_c_store(mr_object(study=study)).Status == 0x0000
+        deadline = time.monotonic() + 10
+        while "1.2.8" not in held():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert [one.study_instance_uid for one in associations.studies()] == ["1.2.8"]
+    deadline = time.monotonic() + 5
+    while associations.studies():
+        assert time.monotonic() < deadline, "an association that ended holds nothing"
+        time.sleep(0.05)

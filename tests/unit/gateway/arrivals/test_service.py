@@ -21,6 +21,7 @@ from gateway.contract.schemas import RejectedInstance, Settlement
 from gateway.contract.states import ArrivalState, InstanceStatus, Outcome
 from gateway.db import arrivals as rows
 from gateway.db.tables import Outbox
+from gateway.domain.received import StudyOfSender
 from service_kit.errors import InvalidInput
 from service_kit.paging import encode_cursor
 
@@ -215,3 +216,22 @@ def test_the_history_tells_who_did_what(arrivals, receive):
         ("anna", "Marked as complete"),
         ("receiver", "First object received"),
     ]
+
+
+def test_an_arrival_is_not_complete_while_its_sender_is_connected(arrivals, receive, database):
+    received = receive(at=NOW)
+    study = StudyOfSender(received.study_instance_uid, received.sender.calling_ae, received.sender.called_ae)
+    with database.write() as uow:
+        rows.hold(uow, [study], until=NOW + timedelta(seconds=65))
+    assert arrivals.complete_quiet(now=NOW + timedelta(seconds=60)) == 0
+    assert arrivals.complete_quiet(now=NOW + timedelta(seconds=65)) == 1, "it hung up"
+
+
+def test_the_page_says_that_a_sender_is_connected(arrivals, receive, database):
+    received = receive()
+    study = StudyOfSender(received.study_instance_uid, received.sender.calling_ae, received.sender.called_ae)
+    assert arrivals.get(ONE).complete_expected_at is not None
+    with database.write() as uow:
+        rows.hold(uow, [study], until=datetime.now(UTC) + timedelta(minutes=1))
+    record = arrivals.get(ONE)
+    assert (record.next_step, record.complete_expected_at) == ("Its sender is connected and may send more.", None)

@@ -36,7 +36,7 @@ def rows(database):
 
 
 def test_what_is_taken_is_a_part_10_file_with_the_sent_bytes(door, spool, database):
-    assert door.take(sent(), sender=SENDER) is Indexed.new
+    assert door.take(sent(), sender=SENDER).indexed is Indexed.new
     (row,) = rows(database)
     stored = (spool.root / row.path).read_bytes()
     assert stored.endswith(DATASET)
@@ -47,12 +47,12 @@ def test_what_is_taken_is_a_part_10_file_with_the_sent_bytes(door, spool, databa
 
 def test_the_same_object_from_anyone_is_the_same_file(door, spool, database):
     door.take(sent(), sender=SENDER)
-    assert door.take(sent(), sender=Sender("OTHER", "X", "10.1.1.1")) is Indexed.duplicate
+    assert door.take(sent(), sender=Sender("OTHER", "X", "10.1.1.1")).indexed is Indexed.duplicate
     assert len(rows(database)) == 1
 
 
 def test_an_unreadable_object_is_taken_too(door, spool, database):
-    assert door.take(sent(b"not DICOM at all"), sender=SENDER) is Indexed.new
+    assert door.take(sent(b"not DICOM at all"), sender=SENDER).indexed is Indexed.new
     (row,) = rows(database)
     assert row.status == "quarantined"
     assert (spool.root / row.path).is_file()
@@ -87,7 +87,7 @@ def test_a_database_that_refuses_closes_the_door_until_it_takes_rows_again(door,
 
     time.sleep(0.06)
     door.check()
-    assert door.take(sent(), sender=SENDER) is Indexed.new
+    assert door.take(sent(), sender=SENDER).indexed is Indexed.new
 
 
 def test_too_little_free_space_closes_the_door(spool, database):

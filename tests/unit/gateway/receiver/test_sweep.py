@@ -26,7 +26,7 @@ def take(spool, database):
 
     def take_one(dataset=DATASET):
         sent = SentObject("1.2.840.10008.5.1.4.1.1.4", "1.2.3.4", "1.2.840.10008.1.2.1", BytesIO(dataset))
-        return door.take(sent, sender=SENDER)
+        return door.take(sent, sender=SENDER).indexed
 
     yield take_one
     writer.close()
