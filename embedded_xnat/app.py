@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from embedded_xnat import tree
-from embedded_xnat.contract.errors import BadName
+from embedded_xnat.contract.errors import BadName, TooLarge
 from embedded_xnat.imports import endpoints as import_endpoints
 from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
@@ -22,9 +22,11 @@ from embedded_xnat.site import endpoints as site_endpoints
 from embedded_xnat.site.config import SiteConfig
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
+from embedded_xnat.storage.holding import Holding
 from service_kit import health, migrations, problems
 from service_kit.accounts import Accounts
 from service_kit.database import Database
+from service_kit.errors import ServiceError
 from service_kit.problems import problem
 
 logger = logging.getLogger(__name__)
@@ -37,9 +39,10 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_open, app, settings)
         logger.info("archive is ready")
-        yield
-        app.state.archive.database.dispose()
-        app.state.accounts.database.dispose()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(_close, app)
 
     app = FastAPI(
         title="Cohortflow embedded XNAT",
@@ -52,6 +55,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     app.state.service = "embedded_xnat"
     problems.install(app)
     app.add_exception_handler(BadName, _on_bad_name)
+    app.add_exception_handler(TooLarge, _on_too_large)
     app.add_exception_handler(IntegrityError, _on_conflict)
     for router in (
         login_endpoints.router,
@@ -76,11 +80,17 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
 
 
 def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
-    migrations.upgrade(settings.database_url, package="embedded_xnat")
-    database = Database(settings.database_url)
-    accounts = Accounts.open(settings.accounts_database_url)
-    archive = Archive(database, FileStore(settings.data_dir))
-    archive.recover()
+    holding = Holding(settings.data_dir)
+    try:
+        migrations.upgrade(settings.database_url, package="embedded_xnat")
+        database = Database(settings.database_url)
+        accounts = Accounts.open(settings.accounts_database_url)
+        archive = Archive(database, FileStore(settings.data_dir))
+        archive.recover()
+    except BaseException:
+        holding.release()
+        raise
+    app.state.holding = holding
     app.state.archive = archive
     app.state.accounts = accounts
     app.state.site_config = SiteConfig(
@@ -90,9 +100,24 @@ def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
     app.state.logins = Logins(database, accounts, config=app.state.site_config)
 
 
+def _close(app: FastAPI) -> None:
+    try:
+        app.state.archive.flush()
+    except ServiceError:
+        logger.warning("the database does not answer; the next start finishes")
+    app.state.archive.database.dispose()
+    app.state.accounts.database.dispose()
+    app.state.holding.release()
+
+
 async def _on_bad_name(request: Request, error: Exception) -> Response:
     assert isinstance(error, BadName)
     return problem(417, error.title, error.detail, instance=request.url.path)
+
+
+async def _on_too_large(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooLarge)
+    return problem(413, error.title, error.detail, instance=request.url.path)
 
 
 async def _on_conflict(request: Request, error: Exception) -> Response:

@@ -9,7 +9,8 @@
     ├── Conflict
     │   ├── LabelTaken            another object has this label
     │   ├── AlreadyThere          the resource, or the share, exists
-    │   └── SessionExists         an import would change a session and was not told how
+    │   ├── SessionExists         an import would change a session and was not told how
+    │   └── FolderInUse           another process has the data folder
     ├── Forbidden
     │   └── NotAllowed            the role in the project does not allow it
     ├── Unauthenticated
@@ -19,6 +20,7 @@
         ├── BadName               a label, id or file name cannot be used (XNAT answers 417)
         ├── BadField              no such field, or a value of another kind
         ├── BadRequest            the request as a whole makes no sense here
+        ├── TooLarge              a body, or what an archive holds, is larger than this server takes
         └── BadArchive            an uploaded tar or zip cannot be unpacked as it is
 """
 
@@ -61,6 +63,13 @@ class SessionExists(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Session already exists, retry with overwrite enabled")
+
+
+class FolderInUse(Conflict):
+    """Another process has the data folder."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process works on this data folder. Stop the archive server first, or wait for it.")
 
 
 class NotAllowed(Forbidden):
@@ -114,6 +123,19 @@ class BadField(InvalidInput):
 
 class BadRequest(InvalidInput):
     """The request as a whole makes no sense here."""
+
+
+class TooLarge(InvalidInput):
+    """A body is larger than this server takes."""
+
+    title = "Too large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"The body is larger than the {limit_bytes} bytes that this server takes. "
+            "Send it in parts, or have COHORTFLOW_XNAT_MAX_UPLOAD_BYTES raised."
+        )
+        self.limit_bytes = limit_bytes
 
 
 class BadArchive(InvalidInput):

@@ -6,6 +6,8 @@ from pathlib import PurePosixPath
 ARC = "arc001"
 INCOMING = ".incoming"
 PREARCHIVE = ".prearchive"
+QUARANTINE = ".quarantine"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)

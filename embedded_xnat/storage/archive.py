@@ -1,7 +1,8 @@
 """One change of the archive: a transaction together with what it means on disk. May import SQLModel.
 
-New files get their name before the commit; replaced, renamed and removed ones after it, with a note in the same
-transaction that lets the next start finish what a kill cut off.
+New files get their names before the commit, listed in a journal that lets the next start take them back when the
+commit never came. Replaced, renamed and removed ones follow after the commit, noted in the same transaction, so that
+the next start can finish what a kill cut off. The note goes with the next change, which saves a commit of its own.
 """
 
 import logging
@@ -13,8 +14,9 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from embedded_xnat.db.tables import MoveRow
-from embedded_xnat.storage.files import FileStore, Stored
+from embedded_xnat.storage.files import FileStore, Placing, Stored
 from service_kit.database import Database
+from service_kit.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +28,20 @@ class Change:
         self.session = session
         self._files = files
         self.moves: list[tuple[str, str]] = []
+        self.placings: list[Placing] = []
 
     def place(self, placements: list[tuple[Stored, PurePosixPath]]) -> None:
-        """Give new files their names at once; without the commit nobody knows of them."""
-        self._files.place_all([(stored, str(path)) for stored, path in placements])
+        """Give new files their names at once; without the commit they are taken away again."""
+        if not placements:
+            return
+        placing = self._files.begin_placing([(stored, str(path)) for stored, path in placements])
+        self.placings.append(placing)
+        self.moves.append((placing.journal, ""))
+        self._files.place_all(placing)
 
     def replace(self, stored: Stored, path: PurePosixPath) -> None:
         """Put new bytes in the place of old ones, after the commit."""
+        self._files.make_durable([stored])
         self.moves.append((str(stored.temporary.relative_to(self._files.root)), str(path)))
 
     def move(self, source: PurePosixPath, target: PurePosixPath) -> None:
@@ -50,6 +59,8 @@ class Archive:
     def __init__(self, database: Database, files: FileStore) -> None:
         self.database = database
         self.files = files
+        self._finished: list[int] = []
+        self._is_unsettled = False
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -62,22 +73,60 @@ class Archive:
     def change(self) -> Iterator[Change]:
         """Open a change: committed at a clean exit, then finished on disk."""
         with self.files.changing:
-            with self.database.write() as uow:
-                change = Change(uow.session, self.files)
-                yield change
-                rows = [MoveRow(source=source, target=target) for source, target in change.moves]
-                uow.session.add_all(rows)
-            if rows:
-                self._finish(rows)
+            if self._is_unsettled:
+                self.settle()
+            rows: list[MoveRow] = []
+            change: Change | None = None
+            try:
+                with self.database.write() as uow:
+                    _forget(uow.session, self._finished)
+                    change = Change(uow.session, self.files)
+                    yield change
+                    rows = [MoveRow(source=source, target=target) for source, target in change.moves]
+                    uow.session.add_all(rows)
+            except Exception:
+                if change is not None and change.placings:
+                    self._settle_after_failure()
+                raise
+            self._finished = []
+            self._finish(rows)
 
     def recover(self) -> None:
-        """Finish what an earlier process left to do on disk, and remove what it left half-written."""
-        with self.read() as session:
-            rows = list(session.exec(select(MoveRow).order_by(col(MoveRow.number))))
-        if rows:
-            logger.info("finishing changes on disk", extra={"count": len(rows)})
-            self._finish(rows)
+        """Finish or take back what an earlier process left to do on disk, and remove what it left half-written."""
+        self.settle()
         self.files.clear_incoming()
+
+    def settle(self) -> None:
+        """Finish on disk what was committed, and take back new files whose commit never came."""
+        with self.files.changing:
+            with self.read() as session:
+                rows = list(session.exec(select(MoveRow).order_by(col(MoveRow.number))))
+            committed = {row.source for row in rows}
+            for placing in self.files.placings():
+                if placing.journal not in committed:
+                    logger.info("taking back files of a change that was cut off")
+                    self.files.take_back(placing)
+            if rows:
+                logger.info("finishing changes on disk", extra={"count": len(rows)})
+                self._finish(rows)
+            self.flush()
+            self._is_unsettled = False
+
+    def _settle_after_failure(self) -> None:
+        """Ask the database whether a change that raised was committed after all, and make the disk agree."""
+        self._is_unsettled = True
+        try:
+            self.settle()
+        except ServiceError:
+            logger.warning("files of a failed change wait for the database")
+
+    def flush(self) -> None:
+        """Delete the notes of what is finished on disk; the end of a process calls it."""
+        with self.files.changing:
+            if self._finished:
+                with self.database.write() as uow:
+                    _forget(uow.session, self._finished)
+                self._finished = []
 
     def _finish(self, rows: list[MoveRow]) -> None:
         for row in rows:
@@ -87,6 +136,10 @@ class Archive:
                 self.files.remove_tree(row.source)
             else:
                 self.files.remove(row.source)
-        with self.database.write() as uow:
-            numbers = [row.number for row in rows]
-            uow.session.connection().execute(delete(MoveRow).where(col(MoveRow.number).in_(numbers)))
+        self._finished += [row.number for row in rows if row.number is not None]
+
+
+def _forget(session: Session, numbers: list[int]) -> None:
+    for start in range(0, len(numbers), 500):
+        part = numbers[start : start + 500]
+        session.connection().execute(delete(MoveRow).where(col(MoveRow.number).in_(part)))

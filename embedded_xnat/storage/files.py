@@ -6,24 +6,46 @@ has its name is whole. Temporary files lie in the same folder tree, so that the 
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from embedded_xnat.domain.layout import INCOMING
+from embedded_xnat.domain.layout import INCOMING, QUARANTINE
+
+JOURNAL_SUFFIX = ".placing"
+#: So many files are flushed at once: the file system writes its own journal for several together.
+FLUSHES = 8
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Bytes that are durable in a temporary file and wait for their name."""
+    """Bytes that are complete in a temporary file and wait for their name."""
 
     temporary: Path
     size: int
     md5: str
+    is_durable: bool = True
+
+
+@dataclass(frozen=True)
+class Placing:
+    """New files that get their names before a commit.
+
+    Parameters
+    ----------
+    journal
+        Path of the list of targets on disk, relative to the data folder.
+    """
+
+    journal: str
+    targets: tuple[str, ...]
+    stored: tuple[Stored, ...] = ()
 
 
 class Incoming:
@@ -42,12 +64,12 @@ class Incoming:
         self.size += len(chunk)
 
     def finish(self, *, sync: bool = True) -> Stored:
-        """Flush to disk and close; ``sync`` False for bytes that are only read back at once."""
+        """Close the file and flush it to disk; ``sync`` False where `FileStore.make_durable` follows, or nothing."""
         self._handle.flush()
         if sync:
             os.fsync(self._handle.fileno())
         self._handle.close()
-        return Stored(self.path, self.size, self._md5.hexdigest())
+        return Stored(self.path, self.size, self._md5.hexdigest(), is_durable=sync)
 
     def discard(self) -> None:
         """Close and remove the file, if it still has its temporary name."""
@@ -94,20 +116,76 @@ class FileStore:
         """Return the absolute path of a file or folder."""
         return self.root / relative
 
-    def place(self, stored: Stored, relative: str | os.PathLike[str]) -> None:
-        """Give durable bytes their name, replacing what had it."""
-        self.place_all([(stored, relative)])
+    def make_durable(self, stored: Iterable[Stored]) -> None:
+        """Flush files that were finished without it, several at once."""
+        paths = [each.temporary for each in stored if not each.is_durable]
+        if len(paths) < 2:
+            for path in paths:
+                _sync_file(path)
+            return
+        with ThreadPoolExecutor(min(FLUSHES, len(paths))) as pool:
+            for _ in pool.map(_sync_file, paths, chunksize=1):
+                pass
 
-    def place_all(self, moves: list[tuple[Stored, str | os.PathLike[str]]]) -> None:
-        """Give several files their names; each folder is flushed once."""
-        folders: dict[Path, None] = {}
-        for stored, relative in moves:
+    def begin_placing(self, moves: list[tuple[Stored, str]]) -> Placing:
+        """Make room for files and write down that they are about to get their names.
+
+        What nobody knows of and is in the way goes aside. The list is not flushed: a kill leaves it readable, and
+        what a power cut leaves, `consistency` finds.
+        """
+        for _, relative in moves:
             target = self.path(relative)
             self._make_folder(target.parent)
+            if os.path.lexists(target):
+                if target.is_dir() and not target.is_symlink():
+                    raise IsADirectoryError(relative)
+                self.set_aside(relative, f"{QUARANTINE}/in-the-way")
+        name = f"{INCOMING}/{uuid4().hex}{JOURNAL_SUFFIX}"
+        placing = Placing(name, tuple(target for _, target in moves), tuple(stored for stored, _ in moves))
+        self.path(name).write_text(json.dumps(placing.targets))
+        return placing
+
+    def placings(self) -> list[Placing]:
+        """Return what was written down and not finished."""
+        found = []
+        for path in sorted(self._incoming.glob(f"*{JOURNAL_SUFFIX}")):
+            try:
+                targets = tuple(json.loads(path.read_text()))
+            except (FileNotFoundError, ValueError):
+                continue  # gone meanwhile, or cut off while it was written: no file was placed yet
+            found.append(Placing(f"{INCOMING}/{path.name}", targets))
+        return found
+
+    def place_all(self, placing: Placing) -> None:
+        """Give files their names; each folder is flushed once."""
+        self.make_durable(placing.stored)
+        folders: dict[Path, None] = {}
+        for stored, relative in zip(placing.stored, placing.targets, strict=True):
+            target = self.path(relative)
             stored.temporary.rename(target)
             folders[target.parent] = None
         for folder in folders:
             _sync_folder(folder)
+
+    def take_back(self, placing: Placing) -> None:
+        """Remove files whose commit never came."""
+        for relative in placing.targets:
+            with contextlib.suppress(NotADirectoryError):
+                self.remove(relative)
+        self.path(placing.journal).unlink(missing_ok=True)
+
+    def set_aside(self, relative: str | os.PathLike[str], folder: str) -> Path:
+        """Move a file or folder below another one under the same path, never over anything; return where it is."""
+        source, target = self.path(relative), self.path(folder) / relative
+        number = 0
+        while os.path.lexists(target):
+            number += 1
+            target = self.path(folder) / f"{relative}~{number}"
+        self._make_folder(target.parent)
+        source.rename(target)
+        _sync_folder(target.parent)
+        _sync_folder(source.parent)
+        return target
 
     def move(self, source: str, target: str) -> bool:
         """Rename a file or folder, replacing a file; False when the source is not there (any more)."""
@@ -139,12 +217,16 @@ class FileStore:
 
     def prune(self, folder: Path) -> None:
         """Remove empty folders from here upwards, to the data folder."""
-        while folder != self.root and self.root in folder.parents:
+        while folder not in {self.root, self._incoming} and self.root in folder.parents:
             try:
                 folder.rmdir()
             except OSError:
                 return
             folder = folder.parent
+
+    def leftovers(self) -> list[str]:
+        """Return what lies in the folder for temporary files, as paths relative to the data folder."""
+        return sorted(f"{INCOMING}/{path.name}" for path in self._incoming.iterdir())
 
     def clear_incoming(self) -> None:
         """Remove what an earlier process left unfinished; only at the start."""
@@ -163,6 +245,14 @@ class FileStore:
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             _sync_folder(path.parent)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

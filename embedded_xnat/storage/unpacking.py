@@ -4,7 +4,11 @@ The body is looked at, not its name. Entries that leave the folder, links and de
 archive that grows beyond all proportion.
 """
 
+import bz2
+import gzip
+import io
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,7 +21,11 @@ from typing import IO
 from embedded_xnat.contract.errors import BadArchive, BadName
 from embedded_xnat.domain.names import check_file_path
 
-MAX_ENTRIES = 1_000_000
+MAX_ENTRIES = 300_000
+#: The list of a zip's entries is read as a whole, and so is an extended header of a tar.
+MAX_LISTING_BYTES = 64 * 1024**2
+#: tarfile searches an extended header with a pattern that takes the square of its length.
+MAX_TAR_HEADER_BYTES = 16 * 1024
 #: An archive may grow to this many times its size, or to `FREE_BYTES`, whichever is more.
 MAX_RATIO = 200
 FREE_BYTES = 4 * 1024**3
@@ -41,11 +49,10 @@ def sniff(path: Path) -> Packing:
     if head in {b"PK\x03\x04", b"PK\x05\x06"} or zipfile.is_zipfile(path):
         return Packing.ZIP
     try:
-        if tarfile.is_tarfile(path):
+        with _open_tar(path):
             return Packing.TAR
-    except (OSError, EOFError, zlib.error):
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError):
         return Packing.OTHER
-    return Packing.OTHER
 
 
 class Content:
@@ -113,6 +120,8 @@ class _Budget:
 
 
 def _zip_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, "Content"]]:
+    if listing_bytes(path) > MAX_LISTING_BYTES:
+        raise BadArchive(f"The archive has more than {MAX_ENTRIES} entries.")
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.is_dir():
@@ -130,20 +139,90 @@ def _zip_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, "Content"]]
                 yield name, Content(handle)
 
 
+def listing_bytes(path: Path) -> int:
+    """Return how long the list of entries at the end of a zip says it is (APPNOTE 4.3.14 and 4.3.16)."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        handle.seek(max(0, size - 65_535 - 22 - 20 - 56))
+        tail = handle.read()
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) < end + 22:
+        return 0
+    length: int = struct.unpack_from("<I", tail, end + 12)[0]
+    large = tail.rfind(b"PK\x06\x06", 0, end)
+    if large >= 0 and len(tail) >= large + 48:
+        length = max(length if length != 0xFFFFFFFF else 0, struct.unpack_from("<Q", tail, large + 40)[0])
+    return length
+
+
+class _Bounded(io.RawIOBase):
+    """A decompressed tar that hands out no more at once than a header or a chunk may have."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+        self.limit = MAX_TAR_HEADER_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= self.limit:
+            raise BadArchive("The archive has a header that is too long.")
+        return self._handle.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._handle.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._handle.tell()
+
+
+@contextmanager
+def _decompressed(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as raw:
+        head = raw.read(6)
+        raw.seek(0)
+        if head.startswith(b"\x1f\x8b"):
+            with gzip.open(raw) as handle:
+                yield handle  # type: ignore[misc]
+        elif head.startswith(b"BZh"):
+            with bz2.open(raw) as handle:
+                yield handle
+        elif head == b"\xfd7zXZ\x00":
+            with lzma.open(raw) as handle:
+                yield handle
+        else:
+            yield raw
+
+
+@contextmanager
+def _open_tar(path: Path) -> Iterator[tuple[tarfile.TarFile, _Bounded]]:
+    with _decompressed(path) as handle:
+        bounded = _Bounded(handle)
+        with tarfile.open(fileobj=bounded, mode="r:") as archive:
+            yield archive, bounded
+
+
 def _tar_entries(path: Path, budget: _Budget) -> Iterator[tuple[str, "Content"]]:
-    with tarfile.open(path, mode="r:*") as archive:
-        for member in archive:
+    with _open_tar(path) as (archive, bounded):
+        while (member := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined]  # it would keep every header
             if member.isdir():
                 continue
-            if not member.isfile():
-                raise BadArchive("The archive has a link or a device; only files and folders can be unpacked.")
+            if not member.isfile() or member.issparse():
+                raise BadArchive("The archive has a link, a device or a file with holes; send plain files and folders.")
             budget.entry(member.size)
             name = _entry_name(member.name)
-            handle = archive.extractfile(member) if name is not None else None
-            if name is None or handle is None:
+            content = archive.extractfile(member) if name is not None else None
+            if name is None or content is None:
                 continue
-            with handle:
-                yield name, Content(handle)
+            bounded.limit = CHUNK
+            with content:
+                yield name, Content(content)
+            bounded.limit = MAX_TAR_HEADER_BYTES
 
 
 def _entry_name(name: str) -> str | None:

@@ -1,8 +1,10 @@
 """Writes zip and tar archives as a stream, in constant memory. May import the standard library only."""
 
 import io
+import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ class _Pipe(io.RawIOBase):
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._position = 0
+        self.waiting = 0
 
     def writable(self) -> bool:
         return True
@@ -33,6 +36,7 @@ class _Pipe(io.RawIOBase):
         piece = bytes(data)
         self._pieces.append(piece)
         self._position += len(piece)
+        self.waiting += len(piece)
         return len(piece)
 
     def tell(self) -> int:
@@ -41,6 +45,7 @@ class _Pipe(io.RawIOBase):
     def take(self) -> bytes:
         taken = b"".join(self._pieces)
         self._pieces.clear()
+        self.waiting = 0
         return taken
 
 
@@ -53,21 +58,41 @@ def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
             with entry.path.open("rb") as source, archive.open(info, "w", force_zip64=info.file_size >= 2**31) as sink:
                 while chunk := source.read(CHUNK):
                     sink.write(chunk)
-                    yield pipe.take()
-            yield pipe.take()
+                    if pipe.waiting >= CHUNK:
+                        yield pipe.take()
     yield pipe.take()
 
 
 def tar_stream(entries: Iterable[Entry], *, compressed: bool) -> Iterator[bytes]:
     """Yield a tar of files, compressed with gzip if asked for."""
-    pipe = _Pipe()
-    mode = "w|gz" if compressed else "w|"
-    with tarfile.open(fileobj=pipe, mode=mode) as archive:  # type: ignore[call-overload]
-        for entry in entries:
-            info = tarfile.TarInfo(entry.name)
-            stat = entry.path.stat()
+    pieces = _tar_pieces(entries)
+    if not compressed:
+        return pieces
+    return _gzip(pieces)
+
+
+def _tar_pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
+    # tarfile itself would collect a whole file before any of it could be taken out
+    for entry in entries:
+        info = tarfile.TarInfo(entry.name)
+        with entry.path.open("rb") as source:
+            stat = os.fstat(source.fileno())
             info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), 0o644
-            with entry.path.open("rb") as source:
-                archive.addfile(info, source)
-            yield pipe.take()
-    yield pipe.take()
+            piece = info.tobuf(tarfile.PAX_FORMAT)
+            left = info.size
+            while left and (chunk := source.read(min(CHUNK, left))):
+                left -= len(chunk)
+                yield piece + chunk
+                piece = b""
+        if left:
+            raise OSError("a file became shorter while it was read")
+        yield piece + b"\0" * (-info.size % tarfile.BLOCKSIZE)
+    yield b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+def _gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    for piece in pieces:
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()

@@ -1,15 +1,20 @@
 """What a kill at the worst moment leaves, and what the next start makes of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
 from sqlmodel import select
 
+from embedded_xnat.contract.errors import FolderInUse
 from embedded_xnat.db.tables import MoveRow
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
+from embedded_xnat.storage.holding import Holding, is_held
 from service_kit import migrations
-from service_kit.database import Database
+from service_kit.database import Database, UnitOfWork
+from service_kit.errors import Unavailable
 
 
 class Killed(BaseException):
@@ -85,3 +90,98 @@ def test_a_renamed_folder_moves_and_what_was_left_there_is_put_aside(archive: Ar
     with archive.change() as change:
         change.move(PurePosixPath("P/a"), PurePosixPath("P/b"))
     assert sorted(path.name for path in archive.files.path("P/b").iterdir()) == ["x"]
+
+
+def test_new_files_of_a_change_that_fails_are_taken_back(archive: Archive) -> None:
+    def fail() -> None:
+        with archive.change() as change:
+            change.place([(written(archive, b"new"), PurePosixPath("P/resources/R/a"))])
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fail()
+    assert not archive.files.path("P").exists()
+    assert archive.files.leftovers() == []
+
+
+def test_new_files_of_a_process_that_died_before_the_commit_are_taken_back(archive: Archive) -> None:
+    path = PurePosixPath("P/resources/R/a")
+    with pytest.raises(Killed), archive.change() as change:
+        change.place([(written(archive, b"new"), path)])
+        raise Killed
+    assert archive.files.path(path).exists()
+    archive.recover()
+    assert not archive.files.path(path).exists()
+
+
+def test_new_files_of_a_process_that_died_after_the_commit_stay(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = PurePosixPath("P/resources/R/a")
+    with archive.change() as change:
+        change.place([(written(archive, b"first"), path)])
+
+    def die(*_):
+        raise Killed
+
+    monkeypatch.setattr(archive, "_finish", die)
+    other = PurePosixPath("P/resources/R/b")
+    with pytest.raises(Killed), archive.change() as change:
+        change.remove(path)
+        change.place([(written(archive, b"second"), other)])
+    monkeypatch.undo()
+    archive.recover()
+    assert archive.files.path(other).read_bytes() == b"second"
+    assert not archive.files.path(path).exists()
+
+
+def test_a_file_nobody_knows_of_is_put_aside_and_not_replaced(archive: Archive) -> None:
+    path = archive.files.path("P/resources/R/a")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"by hand")
+    with archive.change() as change:
+        change.place([(written(archive, b"new"), PurePosixPath("P/resources/R/a"))])
+    assert path.read_bytes() == b"new"
+    assert archive.files.path(".quarantine/in-the-way/P/resources/R/a").read_bytes() == b"by hand"
+
+
+def test_a_finished_removal_is_not_done_again_to_what_came_after_it(archive: Archive) -> None:
+    path = PurePosixPath("P/resources/R/a")
+    for data in (b"one", b"two"):
+        with archive.change() as change:
+            change.remove(path)
+        with archive.change() as change:
+            change.place([(written(archive, data), path)])
+    archive.recover()
+    assert archive.files.path(path).read_bytes() == b"two"
+
+
+def test_a_commit_that_failed_only_in_appearance_keeps_its_files(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection broke after the database had committed: it is asked again before anything is removed."""
+    path = PurePosixPath("P/resources/R/a")
+    write = archive.database.write
+
+    @contextmanager
+    def breaking() -> Iterator[UnitOfWork]:
+        with write() as uow:
+            yield uow
+        monkeypatch.undo()
+        raise Unavailable("gone")
+
+    monkeypatch.setattr(archive.database, "write", breaking)
+    with pytest.raises(Unavailable), archive.change() as change:
+        change.place([(written(archive, b"new"), path)])
+    assert archive.files.path(path).read_bytes() == b"new"
+    assert archive.files.leftovers() == []
+
+
+def test_one_process_at_a_time_has_the_folder(tmp_path: Path) -> None:
+    holding = Holding(tmp_path / "data")
+    assert is_held(tmp_path / "data")
+    with pytest.raises(FolderInUse):
+        Holding(tmp_path / "data", patience_s=0)
+    holding.release()
+    assert not is_held(tmp_path / "data")
+    Holding(tmp_path / "data", patience_s=0).release()

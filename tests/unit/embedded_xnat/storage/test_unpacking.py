@@ -1,3 +1,4 @@
+import gzip
 import io
 import tarfile
 import zipfile
@@ -70,3 +71,44 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "z").write_bytes(body)
     with pytest.raises(BadArchive):
         read(tmp_path / "z")
+
+
+def test_a_tar_header_that_is_a_bomb_is_refused(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "t", "wb", compresslevel=1) as handle:
+        info = tarfile.TarInfo("././@PaxHeader")
+        info.type, info.size = tarfile.XHDTYPE, 64 * 1024**2
+        handle.write(info.tobuf())
+        handle.write(b"0" * info.size)
+        handle.write(tarfile.TarInfo("a").tobuf() + b"\0" * 1024)
+    with pytest.raises(BadArchive):
+        read(tmp_path / "t")
+
+
+def test_a_tar_with_holes_is_refused(tmp_path: Path) -> None:
+    info = member("a", type=tarfile.GNUTYPE_SPARSE)
+    with pytest.raises(BadArchive):
+        read(tar_of(tmp_path / "t", info))
+
+
+def test_a_zip_whose_list_of_entries_is_a_bomb_is_refused_unread(tmp_path: Path, monkeypatch) -> None:
+    with zipfile.ZipFile(tmp_path / "z", "w") as archive:
+        for number in range(100):
+            archive.writestr(f"a{number}", b"")
+    assert unpacking.listing_bytes(tmp_path / "z") > 100 * 46
+    monkeypatch.setattr(unpacking, "MAX_LISTING_BYTES", 1000)
+    with pytest.raises(BadArchive):
+        read(tmp_path / "z")
+
+
+def test_a_zip_that_declares_less_than_it_holds_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", b"\0" * 1_000_000)
+    body = (tmp_path / "z").read_bytes().replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    (tmp_path / "z").write_bytes(body)
+    with pytest.raises(BadArchive):
+        read(tmp_path / "z")
+
+
+@pytest.mark.parametrize("mode", ["w:", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_of_any_compression_is_unpacked(tmp_path: Path, mode: str) -> None:
+    assert read(tar_of(tmp_path / "t", member("a/b", size=3), mode=mode)) == {"a/b": b"xxx"}
