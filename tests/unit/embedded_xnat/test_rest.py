@@ -50,6 +50,7 @@ def test_a_login_survives_a_restart(settings, admin, session_uri) -> None:
 
     from embedded_xnat.app import create_app
 
+    admin.app.state.holding.release()  # as the end of the process would
     with TestClient(create_app(settings), cookies=dict(admin.cookies)) as again:
         assert again.get("/data/auth").text == "User 'admin' is logged in"
 

@@ -186,5 +186,6 @@ def test_a_setting_outlives_the_server(admin, settings) -> None:
     from embedded_xnat.app import create_app
 
     admin.post("/xapi/siteConfig", json={"requireLogin": False})
+    admin.app.state.holding.release()  # as the end of the process would
     with TestClient(create_app(settings)) as again:
         assert again.get("/data/projects").status_code == 200
