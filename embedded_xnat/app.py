@@ -11,6 +11,10 @@ from starlette.responses import Response
 
 from embedded_xnat import tree
 from embedded_xnat.contract.errors import BadName, TooLarge
+from embedded_xnat.domain.networks import read_networks
+from embedded_xnat.events import endpoints as event_endpoints
+from embedded_xnat.events.actions import Actions
+from embedded_xnat.events.recorder import Recorder
 from embedded_xnat.imports import endpoints as import_endpoints
 from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
@@ -64,6 +68,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         people.router,
         access_requests.router,
         custom_forms.router,
+        event_endpoints.router,
         other_parts.router,
         import_endpoints.router,
         tree.router,
@@ -97,10 +102,14 @@ def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
         database,
         defaults={"sessionTimeout": f"{settings.login_idle_s} seconds", "requireLogin": settings.require_login},
     )
+    app.state.actions = Actions(database, allowed=read_networks(settings.webhook_networks))
+    archive.watch = Recorder(app.state.site_config, wake=app.state.actions.dispatcher.wake).watch
+    app.state.actions.start()
     app.state.logins = Logins(database, accounts, config=app.state.site_config)
 
 
 def _close(app: FastAPI) -> None:
+    app.state.actions.stop()
     try:
         app.state.archive.flush()
     except ServiceError:

@@ -215,9 +215,12 @@ def _matches(pattern: re.Pattern[str], value: Any) -> bool:
 
 def _pattern(token: str) -> re.Pattern[str]:
     source, _, flags = token[1:].rpartition("/")
-    bare = re.sub(r"\\.|\[[^\]]*\]", "", source)
-    if re.search(r"\)[*+?{]", bare) or "(?" in bare or len(re.findall(r"[*+{]", bare)) > _MAX_REPETITIONS:
-        raise BadRequest("The pattern of the filter repeats too much; use at most three * or + and repeat no group.")
+    bare = re.sub(r"\\.|\[[^\]]*\]", "x", source)
+    repetitions, groups = len(re.findall(r"[*+?{]", bare)), bare.count("(")
+    if re.search(r"\)[*+?{]", bare) or "(?" in bare or max(repetitions, groups) > _MAX_REPETITIONS:
+        raise BadRequest(
+            "The pattern of the filter repeats too much; use at most three of * + ? {} and three groups, repeat no group."
+        )
     if re.search(r"\\[1-9]", source):
         raise BadRequest("The pattern of the filter refers back to a group, which is not possible here.")
     try:

@@ -97,6 +97,7 @@ def store_session(
             or experiment.data.get("UID") not in {None, plan.study_instance_uid}
         ):
             raise SessionExists
+        change.archived.add(experiment.id)
         if quarantine:
             experiment.status = "quarantined"
             session.add(experiment)

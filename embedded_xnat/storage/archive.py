@@ -6,7 +6,7 @@ the next start can finish what a kill cut off. The note goes with the next chang
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
@@ -14,9 +14,14 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from embedded_xnat.db.tables import MoveRow
+<<<<<<< HEAD
 from embedded_xnat.storage.files import FileStore, Placing, Stored
 from service_kit.database import Database
 from service_kit.errors import ServiceError
+=======
+from embedded_xnat.storage.files import FileStore, Stored
+from service_kit.database import Database, UnitOfWork
+>>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +33,12 @@ class Change:
         self.session = session
         self._files = files
         self.moves: list[tuple[str, str]] = []
+<<<<<<< HEAD
         self.placings: list[Placing] = []
+=======
+        #: Ids of the sessions that received images came into with this change.
+        self.archived: set[str] = set()
+>>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
     def place(self, placements: list[tuple[Stored, PurePosixPath]]) -> None:
         """Give new files their names at once; without the commit they are taken away again."""
@@ -53,14 +63,22 @@ class Change:
         self.moves.append((str(path), ""))
 
 
+Watch = Callable[[UnitOfWork, Change], Callable[[], None]]
+
+
 class Archive:
     """Database and files of the archive, changed together."""
 
     def __init__(self, database: Database, files: FileStore) -> None:
         self.database = database
         self.files = files
+<<<<<<< HEAD
         self._finished: list[int] = []
         self._is_unsettled = False
+=======
+        #: Called at the beginning of a change; what it returns is called before the commit.
+        self.watch: Watch | None = None
+>>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -73,6 +91,7 @@ class Archive:
     def change(self) -> Iterator[Change]:
         """Open a change: committed at a clean exit, then finished on disk."""
         with self.files.changing:
+<<<<<<< HEAD
             if self._is_unsettled:
                 self.settle()
             rows: list[MoveRow] = []
@@ -90,6 +109,18 @@ class Archive:
                 raise
             self._finished = []
             self._finish(rows)
+=======
+            with self.database.write() as uow:
+                change = Change(uow.session, self.files)
+                finish = None if self.watch is None else self.watch(uow, change)
+                yield change
+                if finish is not None:
+                    finish()
+                rows = [MoveRow(source=source, target=target) for source, target in change.moves]
+                uow.session.add_all(rows)
+            if rows:
+                self._finish(rows)
+>>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
     def recover(self) -> None:
         """Finish or take back what an earlier process left to do on disk, and remove what it left half-written."""
