@@ -14,14 +14,9 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from embedded_xnat.db.tables import MoveRow
-<<<<<<< HEAD
 from embedded_xnat.storage.files import FileStore, Placing, Stored
-from service_kit.database import Database
-from service_kit.errors import ServiceError
-=======
-from embedded_xnat.storage.files import FileStore, Stored
 from service_kit.database import Database, UnitOfWork
->>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
+from service_kit.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +28,9 @@ class Change:
         self.session = session
         self._files = files
         self.moves: list[tuple[str, str]] = []
-<<<<<<< HEAD
         self.placings: list[Placing] = []
-=======
         #: Ids of the sessions that received images came into with this change.
         self.archived: set[str] = set()
->>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
     def place(self, placements: list[tuple[Stored, PurePosixPath]]) -> None:
         """Give new files their names at once; without the commit they are taken away again."""
@@ -72,13 +64,10 @@ class Archive:
     def __init__(self, database: Database, files: FileStore) -> None:
         self.database = database
         self.files = files
-<<<<<<< HEAD
         self._finished: list[int] = []
         self._is_unsettled = False
-=======
         #: Called at the beginning of a change; what it returns is called before the commit.
         self.watch: Watch | None = None
->>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -91,7 +80,6 @@ class Archive:
     def change(self) -> Iterator[Change]:
         """Open a change: committed at a clean exit, then finished on disk."""
         with self.files.changing:
-<<<<<<< HEAD
             if self._is_unsettled:
                 self.settle()
             rows: list[MoveRow] = []
@@ -100,7 +88,10 @@ class Archive:
                 with self.database.write() as uow:
                     _forget(uow.session, self._finished)
                     change = Change(uow.session, self.files)
+                    finish = None if self.watch is None else self.watch(uow, change)
                     yield change
+                    if finish is not None:
+                        finish()
                     rows = [MoveRow(source=source, target=target) for source, target in change.moves]
                     uow.session.add_all(rows)
             except Exception:
@@ -109,18 +100,6 @@ class Archive:
                 raise
             self._finished = []
             self._finish(rows)
-=======
-            with self.database.write() as uow:
-                change = Change(uow.session, self.files)
-                finish = None if self.watch is None else self.watch(uow, change)
-                yield change
-                if finish is not None:
-                    finish()
-                rows = [MoveRow(source=source, target=target) for source, target in change.moves]
-                uow.session.add_all(rows)
-            if rows:
-                self._finish(rows)
->>>>>>> de70d02 (Embedded XNAT: events, subscriptions, delivery history, webhooks)
 
     def recover(self) -> None:
         """Finish or take back what an earlier process left to do on disk, and remove what it left half-written."""
