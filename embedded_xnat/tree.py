@@ -1,6 +1,7 @@
 """The one route over the tree of objects: reads the address and calls what answers it. May import FastAPI."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +13,8 @@ from embedded_xnat.domain.tables import Query
 from embedded_xnat.domain.values import truth
 from embedded_xnat.imports.rescan import pull_from_headers
 from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects import endpoints, project_endpoints
+from embedded_xnat.objects import endpoints, project_endpoints, share_endpoints
+from embedded_xnat.objects.bodies import document_of
 from embedded_xnat.objects.endpoints import Call
 from embedded_xnat.resources import endpoints as resource_endpoints
 from embedded_xnat.resources import uploads
@@ -44,6 +46,7 @@ OBJECTS: Mapping[tuple[str, ObjectKind], Handler] = {
 #: What answers for a word after an object; None stands for any kind of object.
 ASPECTS: Mapping[tuple[str, str], Handler] = {
     **{("GET", kind.value): endpoints.list_objects for kind in ObjectKind if kind is not ObjectKind.SITE},
+    **{("PUT", kind.value): endpoints.put_into_collection for kind in ObjectKind if kind is not ObjectKind.SITE},
     ("GET", "resources"): resource_endpoints.list_resources,
     ("GET", "files"): resource_endpoints.read_files,
     ("DELETE", "files"): resource_endpoints.delete_file,
@@ -57,6 +60,13 @@ ASPECTS: Mapping[tuple[str, str], Handler] = {
     ("PUT", "accessibility"): project_endpoints.put_accessibility,
     ("GET", "prearchive_code"): project_endpoints.read_prearchive_code,
     ("PUT", "prearchive_code"): project_endpoints.put_prearchive_code,
+    ("GET", "quarantine_code"): project_endpoints.read_quarantine_code,
+    ("PUT", "quarantine_code"): project_endpoints.put_quarantine_code,
+    ("GET", "aliases"): project_endpoints.list_aliases,
+    ("GET", "current_arc"): project_endpoints.read_current_arc,
+    ("PUT", "current_arc"): project_endpoints.put_current_arc,
+    ("GET", "archive_spec"): project_endpoints.read_archive_spec,
+    ("GET", "pipelines"): project_endpoints.list_pipelines,
 }
 
 #: Words that only one kind of object knows.
@@ -64,7 +74,10 @@ _ONLY = {
     "users": ObjectKind.PROJECT,
     "pars": ObjectKind.PROJECT,
     "accessibility": ObjectKind.PROJECT,
-    "prearchive_code": ObjectKind.PROJECT,
+    **dict.fromkeys(
+        ("prearchive_code", "quarantine_code", "aliases", "current_arc", "archive_spec", "pipelines"),
+        ObjectKind.PROJECT,
+    ),
     "status": ObjectKind.EXPERIMENT,
 }
 
@@ -86,6 +99,8 @@ async def answer(request: Request, path: str) -> Response:
     call = Call(request, archive_of(request), visitor_of(request), address, Query(parameters), settings.id_prefix)
     if uploads_files:
         return await uploads.put_files(call, limit=settings.max_upload_bytes)
+    if request.method in {"PUT", "POST"} and not is_form:
+        call = replace(call, document=await document_of(request, call.query))
     return await run_in_threadpool(_answer, call)
 
 
@@ -109,9 +124,9 @@ def _handler(method: str, address: Address) -> Handler:
         handler = OBJECTS.get((method, address.kind))
     elif address.aspect == "projects" and address.steps:
         handler = {
-            "GET": endpoints.list_shares,
-            "PUT": endpoints.put_share,
-            "DELETE": endpoints.delete_share,
+            "GET": share_endpoints.list_shares,
+            "PUT": share_endpoints.put_share,
+            "DELETE": share_endpoints.delete_share,
         }.get(method)
     else:
         handler = ASPECTS.get((method, address.aspect))

@@ -9,6 +9,7 @@
     ├── Conflict
     │   ├── LabelTaken            another object has this label
     │   ├── AlreadyThere          the resource, or the share, exists
+    │   ├── OtherPlace            a plain PUT would move an object to another project
     │   ├── SessionExists         an import would change a session and was not told how
     │   └── FolderInUse           another process has the data folder
     ├── Forbidden
@@ -56,6 +57,15 @@ class AlreadyThere(Conflict):
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} already exists.")
         self.what = what
+
+
+class OtherPlace(Conflict):
+    """A plain PUT would move an object to another project."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An object is not moved by a plain PUT. Share it, or move it with PUT …/projects/ID?primary=true."
+        )
 
 
 class SessionExists(Conflict):

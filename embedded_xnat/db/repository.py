@@ -8,6 +8,7 @@ from embedded_xnat.db.tables import (
     ExperimentRow,
     FileRow,
     MembershipRow,
+    ProjectAliasRow,
     ProjectRow,
     ResourceRow,
     ScanRow,
@@ -23,8 +24,10 @@ PROJECTS, SUBJECTS, EXPERIMENTS, SCANS = (
 
 
 def project_by_id(session: Session, project_id: str) -> ProjectRow | None:
-    """Return a project that is not deleted."""
+    """Return a project that is not deleted, by its id or an alias."""
     row = session.exec(select(ProjectRow).where(ProjectRow.id == project_id)).first()
+    if row is None and (alias := session.get(ProjectAliasRow, project_id)) is not None:
+        row = session.exec(select(ProjectRow).where(ProjectRow.id == alias.project_id)).first()
     return None if row is None or row.is_deleted else row
 
 
@@ -170,6 +173,12 @@ def shares_of(session: Session, owner_kind: str, owner_id: str) -> list[ShareRow
     """Return all shares of an object."""
     statement = select(ShareRow).where(ShareRow.owner_kind == owner_kind, ShareRow.owner_id == owner_id)
     return list(session.exec(statement.order_by(col(ShareRow.number))))
+
+
+def types_in(session: Session, project_id: str) -> list[str]:
+    """Return the types of experiments that a project has."""
+    statement = select(ExperimentRow.xsi_type).where(ExperimentRow.project_id == project_id).distinct()
+    return sorted(session.exec(statement))
 
 
 def role_of(session: Session, project_id: str, username: str) -> ProjectRole | None:

@@ -51,7 +51,8 @@ def build_item(source: ItemSource) -> Item:
         inner = {path.removeprefix(prefix): flat.pop(path) for path in list(flat) if path.startswith(prefix)}
         if inner:
             children.append({"field": sub_object.path, "items": [_bare_item(sub_object.concrete, inner)]})
-    row_types = {rows.path: rows.row_type for rows in MODEL.rows(source.xsi_type).values()}
+    known = MODEL.rows(source.xsi_type) if source.xsi_type in MODEL.types else {}
+    row_types = {rows.path: rows.row_type for rows in known.values()}
     for path, rows in source.lists.items():
         row_type = row_types.get(path) or f"{source.xsi_type}_{path.rpartition('/')[2]}"
         children.append({"field": path, "items": [_bare_item(row_type, dict(row)) for row in rows]})

@@ -6,12 +6,11 @@ files.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from embedded_xnat.contract.errors import AlreadyThere, BadField, BadRequest, LabelTaken, NotAllowed
+from embedded_xnat.contract.errors import AlreadyThere, BadRequest, LabelTaken, NotAllowed
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
 from embedded_xnat.db.site_tables import AccessRequestRow, CustomValueRow
@@ -19,7 +18,7 @@ from embedded_xnat.db.tables import (
     ExperimentRow,
     FileRow,
     MembershipRow,
-    ObjectColumns,
+    ProjectAliasRow,
     ProjectRow,
     ResourceRow,
     ScanRow,
@@ -29,19 +28,9 @@ from embedded_xnat.db.tables import (
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.names import check_folder_name, check_label, check_project_id
 from embedded_xnat.domain.roles import ProjectRole, Visitor
-from embedded_xnat.domain.setters import apply_changes, read_changes
+from embedded_xnat.objects.wishes import Parameters, set_fields, set_project_fields
 from embedded_xnat.schema.registry import MODEL
 from service_kit.tables import utc_now
-
-Parameters = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Created:
-    """What a PUT made or found: the text of the answer, and whether it is new."""
-
-    id: str
-    is_new: bool
 
 
 def choose_type(wanted: str | None, *, base: str, default: str) -> str:
@@ -60,14 +49,6 @@ def choose_type(wanted: str | None, *, base: str, default: str) -> str:
     return found.name
 
 
-def set_fields(row: ObjectColumns, parameters: Parameters) -> None:
-    """Apply the fields of a PUT to an object."""
-    changes = read_changes(parameters, row.xsi_type).changes
-    if changes:
-        row.data, row.lists = apply_changes(changes, row.data, row.lists)
-        row.modified_at = utc_now()
-
-
 def create_project(session: Session, visitor: Visitor, project_id: str, parameters: Parameters) -> ProjectRow:
     """Make a project, with the visitor as its owner.
 
@@ -80,10 +61,12 @@ def create_project(session: Session, visitor: Visitor, project_id: str, paramete
     check_project_id(project_id)
     if session.exec(select(ProjectRow).where(ProjectRow.id == project_id)).first() is not None:
         raise NotAllowed("use the id of a deleted project again", project_id)
+    if session.get(ProjectAliasRow, project_id) is not None:
+        raise LabelTaken(project_id)
     row = ProjectRow(id=project_id, xsi_type="xnat:projectData", inserted_by=visitor.username)
-    set_fields(row, parameters)
     session.add(row)
     session.flush()
+    set_project_fields(session, row, parameters)
     session.add(MembershipRow(project_id=project_id, username=visitor.username, role=ProjectRole.OWNER.value))
     return row
 
@@ -247,27 +230,6 @@ def unshare(session: Session, row: SubjectRow | ExperimentRow, project_id: str) 
     return found is not None
 
 
-def set_status(row: ExperimentRow, parameters: Parameters) -> None:
-    """Put an experiment into quarantine or take it out, when the request asks for it."""
-    words = {name.lower(): value.lower() for name, value in parameters}
-    if words.get("quarantine") == "true":
-        row.status = "quarantined"
-    if words.get("activate") == "true" or words.get("quarantine") == "false":
-        row.status = "active"
-
-
-def refuse_other_place(parameters: Parameters, row: SubjectRow | ExperimentRow) -> None:
-    """Refuse a PUT that would move an object to another project or give it another id.
-
-    Raises
-    ------
-    BadField
-    """
-    identity = read_changes(parameters, row.xsi_type).identity
-    if identity.get("project") not in {None, "", row.project_id}:
-        raise BadField("project", "cannot be changed by a plain PUT")
-
-
 def delete_project(session: Session, project: ProjectRow) -> None:
     """Delete a project with everything in it; its id stays taken."""
     for subject in session.exec(select(SubjectRow).where(SubjectRow.project_id == project.id)).all():
@@ -278,9 +240,10 @@ def delete_project(session: Session, project: ProjectRow) -> None:
     connection.execute(delete(ShareRow).where(col(ShareRow.project_id) == project.id))
     connection.execute(delete(MembershipRow).where(col(MembershipRow.project_id) == project.id))
     connection.execute(delete(AccessRequestRow).where(col(AccessRequestRow.project_id) == project.id))
+    connection.execute(delete(ProjectAliasRow).where(col(ProjectAliasRow.project_id) == project.id))
     _delete_resources(session, PROJECTS, [project.number])
     project.is_deleted = True
-    project.data, project.lists = {}, {}
+    project.data, project.lists, project.protocols = {}, {}, []
     session.add(project)
     session.flush()
 

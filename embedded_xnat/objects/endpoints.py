@@ -4,8 +4,8 @@ Addresses of XNAT form a tree that can be entered at several places; `embedded_x
 the table below says what each method does with what was read.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from sqlmodel import Session
@@ -14,16 +14,20 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.db import repository
+from embedded_xnat.db.tables import ExperimentRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.items import items_document
 from embedded_xnat.domain.layout import Place
 from embedded_xnat.domain.roles import Action, Visitor
-from embedded_xnat.domain.setters import read_changes
 from embedded_xnat.domain.tables import Query, Row, table_csv, table_document, table_xml
 from embedded_xnat.domain.values import truth
+from embedded_xnat.domain.xml_documents import Document
+from embedded_xnat.domain.xml_items import xml_document
 from embedded_xnat.objects import changes, listing
 from embedded_xnat.objects.items import item_of
 from embedded_xnat.objects.locate import Located, check, locate
+from embedded_xnat.objects.moves import bring_parts, change_subject, take_out
+from embedded_xnat.objects.wishes import Wishes, refuse_other_place, set_fields, set_project_fields, set_status
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive
 
@@ -51,11 +55,13 @@ class Call:
     address: Address
     query: Query
     id_prefix: str
+    document: Document | None = None
 
     @property
-    def parameters(self) -> Sequence[tuple[str, str]]:
-        """All parameters of the query."""
-        return self.query.parameters
+    def parameters(self) -> Wishes:
+        """What the request wants: the parameters of its query, and its document."""
+        replaces = self.document is not None and truth(self.query.get("allowDataDeletion"), name="allowDataDeletion")
+        return Wishes(self.query.parameters, self.document, replaces=replaces)
 
 
 def table(call: Call, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
@@ -106,8 +112,10 @@ def list_objects(call: Call) -> Response:
 def read_object(call: Call) -> Response:
     """Return an object in item form."""
     with call.archive.read() as session:
-        found = locate(session, call.address, call.visitor)
-        return JSONResponse(items_document(item_of(session, found)))
+        item = item_of(session, locate(session, call.address, call.visitor))
+    if (call.query.get("format") or "").lower() == "xml":
+        return Response(xml_document(item), media_type="application/xml")
+    return JSONResponse(items_document(item))
 
 
 def put_project(call: Call) -> Response:
@@ -119,8 +127,8 @@ def put_project(call: Call) -> Response:
         else:
             found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
             assert found.project is not None
-            changes.set_fields(found.project, call.parameters)
-            change.session.add(found.project)
+            set_project_fields(change.session, found.project, call.parameters)
+            project_id = found.project.id
     return PlainTextResponse(project_id)
 
 
@@ -131,8 +139,8 @@ def put_subject(call: Call) -> Response:
         if found is not None and found.subject is not None:
             before = found.place.folder()
             subject = found.subject
-            changes.refuse_other_place(call.parameters, subject)
-            changes.set_fields(subject, call.parameters)
+            refuse_other_place(call.parameters, subject)
+            set_fields(subject, call.parameters)
             label = _new_label(call, subject.xsi_type)
             if label and changes.rename(change.session, subject, label):
                 change.move(before, found.place.folder())
@@ -159,9 +167,11 @@ def put_experiment(call: Call) -> Response:
         experiment = None if found is None else found.assessor or found.experiment
         if found is not None and experiment is not None:
             before = found.place.folder()
-            changes.refuse_other_place(call.parameters, experiment)
-            changes.set_fields(experiment, call.parameters)
-            changes.set_status(experiment, call.parameters)
+            refuse_other_place(call.parameters, experiment)
+            set_fields(experiment, call.parameters)
+            set_status(experiment, call.parameters)
+            bring_parts(change.session, call.visitor, experiment, call.document)
+            change_subject(change.session, experiment, call.parameters)
             label = _new_label(call, experiment.xsi_type)
             if label and changes.rename(change.session, experiment, label):
                 change.move(before, found.place.folder())
@@ -177,12 +187,11 @@ def put_experiment(call: Call) -> Response:
             parent.subject,
             project_id=parent.project.id,
             label=call.address.steps[-1].key,
-            xsi_type=changes.choose_type(
-                call.query.get("xsiType") or _type_in(call), base=BASE_TYPES[kind], default=DEFAULT_TYPES[kind]
-            ),
+            xsi_type=changes.choose_type(_type_in(call), base=BASE_TYPES[kind], default=DEFAULT_TYPES[kind]),
             id_prefix=call.id_prefix,
             parameters=call.parameters,
         )
+        bring_parts(change.session, call.visitor, created, call.document)
         return PlainTextResponse(created.id, 201)
 
 
@@ -194,16 +203,20 @@ def put_part(call: Call) -> Response:
         if found is not None:
             row = found.assessor or found.scan
             assert row is not None
-            changes.set_fields(row, call.parameters)
+            before = found.place.folder()
+            set_fields(row, call.parameters)
+            if isinstance(row, ExperimentRow):
+                set_status(row, call.parameters)
+                label = _new_label(call, row.xsi_type)
+                if label and changes.rename(change.session, row, label):
+                    change.move(before, found.place.folder())
             change.session.add(row)
             return PlainTextResponse(call.address.steps[-1].key if found.assessor is None else found.assessor.id)
         parent = locate(change.session, _parent(call.address), call.visitor, action=Action.CREATE)
         if parent.experiment is None:
             raise NoSuchObject(kind.value.removesuffix("s"))
         key = call.address.steps[-1].key
-        xsi_type = changes.choose_type(
-            call.query.get("xsiType") or _type_in(call), base=BASE_TYPES[kind], default=DEFAULT_TYPES[kind]
-        )
+        xsi_type = changes.choose_type(_type_in(call), base=BASE_TYPES[kind], default=DEFAULT_TYPES[kind])
         if kind is ObjectKind.ASSESSOR:
             assessor = changes.create_assessor(
                 change.session,
@@ -227,6 +240,36 @@ def put_part(call: Call) -> Response:
         return PlainTextResponse(key)
 
 
+#: What makes an object of a collection.
+_MAKERS: Mapping[str, Callable[[Call], Response]] = {
+    ObjectKind.PROJECT: put_project,
+    ObjectKind.SUBJECT: put_subject,
+    ObjectKind.EXPERIMENT: put_experiment,
+    ObjectKind.SCAN: put_part,
+    ObjectKind.RECONSTRUCTION: put_part,
+    ObjectKind.ASSESSOR: put_part,
+}
+
+
+def put_into_collection(call: Call) -> Response:
+    """Make or change the object whose document comes to a collection; its label or id is in the document."""
+    kind = ObjectKind(call.address.aspect or "")
+    if call.document is None or kind not in _MAKERS:
+        raise BadRequest("Name the object in the address, or send its XML document.")
+    identity = call.document.identity
+    named = ("id",) if kind in {ObjectKind.PROJECT, ObjectKind.SCAN, ObjectKind.RECONSTRUCTION} else ("label", "id")
+    key = next((identity[name] for name in named if identity.get(name)), None)
+    if key is None:
+        raise BadRequest(f"The document names no {' and no '.join(named)}.")
+    steps = call.address.steps
+    if (project := identity.get("project")) and not steps and kind is not ObjectKind.PROJECT:
+        steps = (Step(ObjectKind.PROJECT, project),)
+    if kind is ObjectKind.EXPERIMENT and not any(step.kind is ObjectKind.SUBJECT for step in steps):
+        subject = identity.get("subject_id") or identity.get("subject_ID")
+        steps = (*steps, Step(ObjectKind.SUBJECT, subject)) if subject else steps
+    return _MAKERS[kind](replace(call, address=Address((*steps, Step(kind, key)))))
+
+
 def delete_object(call: Call) -> Response:
     """Delete an object with everything in it; with its files if the request says so."""
     remove_files = truth(call.query.get("removeFiles"), name="removeFiles")
@@ -234,7 +277,8 @@ def delete_object(call: Call) -> Response:
         found = locate(change.session, call.address, call.visitor)
         session, folders = change.session, [found.place.folder()]
         if found.project is not None and found.project is not found.owning_project:
-            return _take_out(session, call, found)
+            take_out(session, call.visitor, found)
+            return PlainTextResponse("")
         check(session, found, Action.DELETE)
         if found.scan is not None:
             changes.delete_scan(session, found.scan)
@@ -255,16 +299,6 @@ def delete_object(call: Call) -> Response:
     return PlainTextResponse("")
 
 
-def _take_out(session: Session, call: Call, found: Located) -> Response:
-    """Delete a shared object from a project it only shows in: the object itself stays."""
-    row = found.experiment or found.subject
-    project = Address(call.address.steps[:1])
-    locate(session, project, call.visitor, action=Action.DELETE)
-    if row is None or found.project is None or not changes.unshare(session, row, found.project.id):
-        raise NoSuchObject("share")
-    return PlainTextResponse("")
-
-
 def read_status(call: Call) -> Response:
     """Say whether an experiment is active or in quarantine."""
     with call.archive.read() as session:
@@ -273,45 +307,6 @@ def read_status(call: Call) -> Response:
         if row is None:
             raise NoSuchObject("experiment")
         return PlainTextResponse(row.status)
-
-
-def put_share(call: Call) -> Response:
-    """Show a subject or experiment in another project too."""
-    if not call.address.rest:
-        raise BadRequest("Name the project to share into.")
-    with call.archive.change() as change:
-        found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
-        row = found.experiment or found.subject
-        target = Address((Step(ObjectKind.PROJECT, call.address.rest[0]),))
-        project = locate(change.session, target, call.visitor, action=Action.CREATE).project
-        assert row is not None
-        assert project is not None
-        changes.share(change.session, row, project, label=call.query.get("label"))
-    return PlainTextResponse("")
-
-
-def delete_share(call: Call) -> Response:
-    """Take a shared subject or experiment out of a project."""
-    with call.archive.change() as change:
-        found = locate(change.session, call.address, call.visitor)
-        row = found.experiment or found.subject
-        target = Address((Step(ObjectKind.PROJECT, "/".join(call.address.rest)),))
-        project = locate(change.session, target, call.visitor, action=Action.UPDATE).project
-        if row is None or project is None or not changes.unshare(change.session, row, project.id):
-            raise NoSuchObject("share")
-    return PlainTextResponse("")
-
-
-def list_shares(call: Call) -> Response:
-    """List the projects in which a subject or experiment shows."""
-    with call.archive.read() as session:
-        found = locate(session, call.address, call.visitor)
-        row = found.experiment or found.subject
-        assert row is not None
-        kind = repository.EXPERIMENTS if found.experiment is not None else repository.SUBJECTS
-        rows = [{"ID": row.project_id, "label": row.label}]
-        rows += [{"ID": each.project_id, "label": each.label} for each in repository.shares_of(session, kind, row.id)]
-    return table(call, rows)
 
 
 def _existing(session: Session, call: Call) -> Located | None:
@@ -328,12 +323,16 @@ def _parent(address: Address) -> Address:
 
 def _new_label(call: Call, xsi_type: str) -> str | None:
     """Return the label that a PUT gives to an object that is there, in either form."""
-    return call.query.get("label") or read_changes(call.parameters, xsi_type).identity.get("label")
+    return call.query.get("label") or call.parameters.read(xsi_type).identity.get("label")
 
 
 def _type_in(call: Call) -> str | None:
-    """Return the type that the fields of a PUT begin with, for clients that name none."""
-    for name, _ in call.parameters:
+    """Return the type of a new object: that of its document, as named, or with which the fields of the PUT begin."""
+    if call.document is not None:
+        return call.document.xsi_type
+    if xsi_type := call.query.get("xsiType"):
+        return xsi_type
+    for name, _ in call.query.parameters:
         head, separator, _rest = name.partition("/")
         found = MODEL.find(head) if separator else None
         if found is not None and not found.abstract:

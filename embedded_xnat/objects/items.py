@@ -10,6 +10,7 @@ from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
 from embedded_xnat.db.tables import ExperimentRow, ObjectColumns, ProjectRow, ScanRow, SubjectRow
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.items import Item, ItemSource, build_item
+from embedded_xnat.domain.protocols import protocol_items, read_protocols
 from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.objects.locate import Located
 
@@ -36,7 +37,11 @@ def _source(row: ObjectColumns, identity: dict[str, Any], children: dict[str, li
 
 
 def _project_item(session: Session, row: ProjectRow) -> Item:
-    children = {"resources/resource": _resource_items(session, PROJECTS, row)}
+    types = repository.types_in(session, row.id)
+    children = {
+        "resources/resource": _resource_items(session, PROJECTS, row),
+        "studyProtocol": protocol_items(row.id, read_protocols(row.protocols), types),
+    }
     return build_item(_source(row, {"ID": row.id}, children))
 
 

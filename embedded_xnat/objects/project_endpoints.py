@@ -1,16 +1,20 @@
 """Answers requests about a project itself: its people, its accessibility. May import Starlette."""
 
+from lxml import etree
 from sqlmodel import select
 from starlette.responses import PlainTextResponse, Response
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
 from embedded_xnat.db import repository
-from embedded_xnat.db.tables import MembershipRow
+from embedded_xnat.db.tables import MembershipRow, ProjectRow
+from embedded_xnat.domain.layout import ARC
 from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group_id
+from embedded_xnat.domain.values import as_text
 from embedded_xnat.objects.endpoints import Call, table
 from embedded_xnat.objects.locate import locate
 from service_kit.accounts import Accounts
 
+_ARC_SPACE = "http://nrg.wustl.edu/arc"
 PREARCHIVE_CODES = frozenset({"0", "4", "5"})
 
 
@@ -113,6 +117,71 @@ def put_prearchive_code(call: Call) -> Response:
         project.prearchive_code = int(call.address.file_path)
         change.session.add(project)
     return PlainTextResponse("")
+
+
+def read_quarantine_code(call: Call) -> Response:
+    """Say whether sessions that come in are put into quarantine: 0 no, 1 yes."""
+    return PlainTextResponse(str(_project(call).quarantine_code))
+
+
+def put_quarantine_code(call: Call) -> Response:
+    """Set whether sessions that come in are put into quarantine."""
+    if call.address.file_path not in {"0", "1"}:
+        raise BadRequest("The code is 0 or 1.")
+    with call.archive.change() as change:
+        project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
+        assert project is not None
+        project.quarantine_code = int(call.address.file_path)
+        change.session.add(project)
+    return PlainTextResponse("")
+
+
+def list_aliases(call: Call) -> Response:
+    """List the other names of a project."""
+    project = _project(call)
+    rows = [{"alias": as_text(each.get("alias"))} for each in project.lists.get("aliases/alias", ())]
+    return table(call, rows, ("alias",))
+
+
+def read_current_arc(call: Call) -> Response:
+    """Name the folder into which sessions are put."""
+    _project(call)
+    return PlainTextResponse(ARC)
+
+
+def put_current_arc(call: Call) -> Response:
+    """Refuse another folder: this archive has one in every project."""
+    with call.archive.read() as session:
+        locate(session, call.address, call.visitor, action=Action.MANAGE)
+    if call.address.rest not in {(), (ARC,)}:
+        raise BadRequest(f"Sessions of this archive lie in {ARC}; it has no other folder.")
+    return PlainTextResponse("")
+
+
+def read_archive_spec(call: Call) -> Response:
+    """Return the settings of a project for its archive, as a document: codes, folder, and no pipelines."""
+    project = _project(call)
+    root = etree.Element(f"{{{_ARC_SPACE}}}Project", id=project.id, current_arc=ARC, nsmap={"arc": _ARC_SPACE})
+    for name in ("prearchive_code", "quarantine_code"):
+        etree.SubElement(root, f"{{{_ARC_SPACE}}}{name}").text = str(getattr(project, name))
+    pipelines = etree.SubElement(root, f"{{{_ARC_SPACE}}}pipelines")
+    etree.SubElement(pipelines, f"{{{_ARC_SPACE}}}descendants")
+    return Response(etree.tostring(root, xml_declaration=True, encoding="UTF-8"), media_type="application/xml")
+
+
+def list_pipelines(call: Call) -> Response:
+    """List the pipelines of a project: this server has none; what works on the images are flows beside it."""
+    _project(call)
+    if call.address.rest:
+        raise NoSuchObject("pipeline")
+    return table(call, [], ("Name", "Datatype", "Description", "Generates"))
+
+
+def _project(call: Call) -> ProjectRow:
+    with call.archive.read() as session:
+        project = locate(session, call.address, call.visitor).project
+    assert project is not None
+    return project
 
 
 def _accounts(call: Call) -> Accounts:

@@ -1,7 +1,7 @@
 """Types of assessors: what is derived from a session, by a program or a person. Pure data."""
 
-from embedded_xnat.schema.core_types import ADDITIONAL_PARAMETERS
-from embedded_xnat.schema.model import Contains, Field, Kind, XsiType
+from embedded_xnat.schema.core_types import ADDITIONAL_PARAMETERS, PROVENANCE
+from embedded_xnat.schema.model import Contains, Field, Kind, Part, XsiType
 
 DERIVED = XsiType("xnat:derivedData", base="xnat:experimentData", abstract=True)
 
@@ -13,8 +13,30 @@ IMAGE_ASSESSOR = XsiType(
         Contains("in/file", "xnat:abstractResource"),
         Contains("out/file", "xnat:abstractResource"),
         Field("imageSession_ID"),
+        PROVENANCE,
         ADDITIONAL_PARAMETERS,
     ),
+)
+
+#: What a program that ran somewhere says of itself.
+_JOB: tuple[Part, ...] = (
+    *(
+        Field(name)
+        for name in (
+            "procstatus",
+            "proctype",
+            "procversion",
+            "jobid",
+            "walltimeused",
+            "memused",
+            "jobnode",
+            "dax_docker_version",
+            "dax_version",
+            "dax_version_hash",
+        )
+    ),
+    Field("jobstartdate", Kind.DATE),
+    Field("inputs", max_length=100_000),
 )
 
 _QC_ANSWERS = ("pass", "payable", "rescan", "resolvable", "retrain")
@@ -49,16 +71,27 @@ ASSESSORS = (
         element="GenProcData",
         singular="Processing",
         plural="Processings",
+        parts=_JOB,
+    ),
+    XsiType(
+        "fs:fsData",
+        base="xnat:imageAssessorData",
+        element="Freesurfer",
+        singular="FreeSurfer",
+        plural="FreeSurfers",
         parts=(
-            Field("procstatus"),
-            Field("proctype"),
-            Field("procversion"),
-            Field("jobid"),
-            Field("walltimeused"),
-            Field("memused"),
-            Field("jobnode"),
-            Field("jobstartdate", Kind.DATE),
+            Field("fs_version"),
+            Field("ss_pipeline"),
+            *_JOB,
+            Field("measures/volumetric/ICV", Kind.FLOAT),
         ),
+    ),
+    XsiType(
+        "xnat:mrAssessorData",
+        base="xnat:imageAssessorData",
+        element="MRAssessor",
+        singular="MR Assessment",
+        plural="MR Assessments",
     ),
     XsiType(
         "icr:roiCollectionData",
@@ -72,5 +105,17 @@ ASSESSORS = (
             Field("subjectID"),
             Field("name"),
         ),
+    ),
+)
+
+#: Assessors of a subject: experiments without a session.
+SUBJECT_ASSESSORS = (
+    XsiType(
+        "proc:subjGenProcData",
+        base="xnat:subjectAssessorData",
+        element="SubjGenProcData",
+        singular="Subject Processing",
+        plural="Subject Processings",
+        parts=_JOB,
     ),
 )

@@ -4,6 +4,29 @@ from embedded_xnat.schema.model import Contains, Field, Kind, Rows, SubObject, X
 
 CUSTOM_FIELDS = Rows("fields/field", key="name", value="field")
 ADDITIONAL_PARAMETERS = Rows("parameters/addParam", key="name", value="addField", row_type="xnat:addField")
+PROVENANCE = Rows(
+    "provenance/processStep",
+    members=tuple(
+        Field(name)
+        for name in (
+            "program",
+            "program_version",
+            "program_arguments",
+            "timestamp",
+            "cvs",
+            "user",
+            "machine",
+            "platform",
+            "platform_version",
+            "compiler",
+            "compiler_version",
+            "library",
+            "library_version",
+        )
+    ),
+    nested=True,
+    prefix="prov",
+)
 RESOURCES = Contains("resources/resource", "xnat:abstractResource")
 SHARES = Contains("sharing/share", "xnat:projectParticipant")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from embedded_xnat.schema.core_types import ADDITIONAL_PARAMETERS
+from embedded_xnat.schema.core_types import ADDITIONAL_PARAMETERS, PROVENANCE
 from embedded_xnat.schema.model import Contains, Field, Kind, Part, Rows, SubObject, XsiType
 
 
@@ -221,6 +221,7 @@ RECONSTRUCTION = XsiType(
         Rows("inScans/scanID", value="scanID"),
         Contains("in/file", "xnat:abstractResource"),
         Contains("out/file", "xnat:abstractResource"),
+        PROVENANCE,
         ADDITIONAL_PARAMETERS,
         Field("ID", attribute=True),
         Field("type", attribute=True),

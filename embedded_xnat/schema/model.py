@@ -78,6 +78,9 @@ class Rows:
         Further members; a list within the row only shows in the schema.
     row_type
         A named type of the rows; None for an anonymous one.
+    nested, prefix
+        Whether members are elements of the row (``program_version`` an attribute of the element ``program``), in the
+        namespace of this prefix, rather than its attributes.
     """
 
     path: str
@@ -85,6 +88,8 @@ class Rows:
     value: str | None = None
     members: tuple["Field | Rows", ...] = ()
     row_type: str | None = None
+    nested: bool = False
+    prefix: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -98,6 +98,9 @@ def _rows_element(name: str, rows: Rows) -> str:
     opening = f'<xs:element name="{name}" minOccurs="0" maxOccurs="unbounded"'
     if rows.row_type is not None:
         return f'{opening} type="{rows.row_type}"/>'
+    if rows.nested:
+        elements = _content(_tree(tuple(Field(member.path) for member in rows.members)))
+        return f"{opening}><xs:complexType>{elements}</xs:complexType></xs:element>"
     members = [member for member in rows.members if isinstance(member, Field)]
     attributes = "".join(_attribute(member) for member in members)
     nested = "".join(_nested_rows(member) for member in rows.members if isinstance(member, Rows))

@@ -165,6 +165,10 @@ class Plan:
             return None if ref is None else FieldRef(self._guarded(table, ref.expression))
         if lower in {"sharing/share/project", "sharing/share/label"} and table.share_kind is not None:
             return _share_field(table, lower.rpartition("/")[2])
+        return _nested_field(table, type_name, lower) or self._value(table, type_name, lower)
+
+    def _value(self, table: Source, type_name: str, lower: str) -> FieldRef | None:
+        """Return a field that lies among the data of an object."""
         field = MODEL.fields(type_name).get(lower)
         below = types_below(type_name)
         if field is None:
@@ -331,6 +335,18 @@ def _row_field(table: Source, path: str, *, key: str, name: str, member: str) ->
     if known is None:
         return None
     return FieldRef(RowMember(table.row.lists, rows.path, key=rows.key, name=name.strip("'\""), member=known))
+
+
+def _nested_field(source: Source, type_name: str, path: str) -> FieldRef | None:
+    """Return a member of the first row of a list without keys: provenance."""
+    outer, _, last = path.rpartition("/")
+    rows = MODEL.rows(type_name).get(outer)
+    if rows is None or not rows.nested:
+        return None
+    member = next((name for name in rows.names if name.lower() == last), None)
+    if member is None:
+        return None
+    return FieldRef(RowMember(source.row.lists, rows.path, key="", name="", member=member))
 
 
 def _share_field(table: Source, member: str) -> FieldRef:

@@ -14,7 +14,7 @@ MAX_WILDCARDS = 4
 
 
 class RowMember(FunctionElement[str]):
-    """A member of the first row of a list whose key has a value.
+    """A member of the first row of a list whose key has a value; with an empty key, of the first row.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def _on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     lists, path, key, name, member = (compiler.process(each, **options) for each in element.clauses)
     return (  # nothing of a request is in it: all texts are bound parameters
         f"(SELECT json_extract(one.value, '$.' || {member}) FROM json_each({lists}, '$.\"' || {path} || '\"') AS one "  # noqa: S608
-        f"WHERE lower(json_extract(one.value, '$.' || {key})) = {name} LIMIT 1)"
+        f"WHERE {key} = '' OR lower(json_extract(one.value, '$.' || {key})) = {name} LIMIT 1)"
     )
 
 
@@ -47,7 +47,7 @@ def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     lists, path, key, name, member = (compiler.process(each, **options) for each in element.clauses)
     return (
         f"(SELECT one.value ->> {member} FROM jsonb_array_elements({lists} -> {path}) AS one(value) "  # noqa: S608
-        f"WHERE lower(one.value ->> {key}) = {name} LIMIT 1)"
+        f"WHERE {key} = '' OR lower(one.value ->> {key}) = {name} LIMIT 1)"
     )
 
 

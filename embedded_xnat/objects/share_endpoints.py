@@ -1,0 +1,74 @@
+"""Answers requests about the projects in which an object shows. May import Starlette."""
+
+from starlette.responses import PlainTextResponse, Response
+
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.db import repository
+from embedded_xnat.db.tables import ExperimentRow, SubjectRow
+from embedded_xnat.domain.addresses import Address, ObjectKind, Step
+from embedded_xnat.domain.roles import Action
+from embedded_xnat.domain.values import as_text, truth
+from embedded_xnat.objects import changes
+from embedded_xnat.objects.endpoints import Call, table
+from embedded_xnat.objects.locate import Located, check, locate
+from embedded_xnat.objects.moves import move_to_project
+
+
+def put_share(call: Call) -> Response:
+    """Show a subject or experiment in another project too."""
+    if not call.address.rest:
+        raise BadRequest("Name the project to share into.")
+    with call.archive.change() as change:
+        found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
+        row = _shared_object(found)
+        target = Address((Step(ObjectKind.PROJECT, call.address.rest[0]),))
+        project = locate(change.session, target, call.visitor, action=Action.CREATE).project
+        assert project is not None
+        if truth(call.query.get("primary"), name="primary"):
+            check(change.session, found, Action.DELETE)
+            move_to_project(change, row, project, label=call.query.get("label"))
+        else:
+            changes.share(change.session, row, project, label=call.query.get("label"))
+    return PlainTextResponse("")
+
+
+def delete_share(call: Call) -> Response:
+    """Take a shared subject or experiment out of a project."""
+    with call.archive.change() as change:
+        found = locate(change.session, call.address, call.visitor)
+        row = _shared_object(found)
+        target = Address((Step(ObjectKind.PROJECT, "/".join(call.address.rest)),))
+        project = locate(change.session, target, call.visitor, action=Action.UPDATE).project
+        if project is None or not changes.unshare(change.session, row, project.id):
+            raise NoSuchObject("share")
+    return PlainTextResponse("")
+
+
+def list_shares(call: Call) -> Response:
+    """List the projects in which a subject or experiment shows."""
+    with call.archive.read() as session:
+        found = locate(session, call.address, call.visitor)
+        row = _shared_object(found)
+        kind = repository.EXPERIMENTS if found.experiment is not None else repository.SUBJECTS
+        places = [(row.project_id, row.label)]
+        places += [(each.project_id, each.label) for each in repository.shares_of(session, kind, row.id)]
+        rows = []
+        for project_id, label in places:
+            project = repository.project_by_id(session, project_id)
+            data = project.data if project is not None else {}
+            rows.append(
+                {
+                    "ID": project_id,
+                    "label": label,
+                    "Secondary_ID": as_text(data.get("secondary_ID")),
+                    "Name": as_text(data.get("name") or project_id),
+                }
+            )
+    return table(call, rows)
+
+
+def _shared_object(found: Located) -> SubjectRow | ExperimentRow:
+    row = found.assessor or found.experiment or found.subject
+    if row is None:
+        raise BadRequest("Only subjects and experiments are shared.")
+    return row
