@@ -4,16 +4,17 @@
  * Programs that test the page find `window.cohortflowViewer`: `ready` settles when the images are drawn (or says why not).
  */
 
+import "../../../service_kit/web/src/volume_viewer/stage.css";
 import "./task_page/task_page.css";
 
+import { type CommandGroup, drawHelp, listen } from "../../../service_kit/web/src/volume_viewer/keyboard";
+import { Stage } from "../../../service_kit/web/src/volume_viewer/stage";
+import { hasWebGl2, type MaskLabel, Viewer, type VolumeSource } from "../../../service_kit/web/src/volume_viewer/viewer";
+import type { Voxel } from "../../../service_kit/web/src/volume_viewer/voxels";
 import { ApiError, ask, type Claim } from "./task_page/api";
 import { type Answer, AnswerForm, type FieldData } from "./task_page/form";
-import { type CommandGroup, drawHelp, listen } from "./task_page/keyboard";
 import { Lease, type LeaseData } from "./task_page/lease";
 import { Panel } from "./task_page/panel";
-import { Stage } from "./task_page/stage";
-import { hasWebGl2, type MaskLabel, Viewer, type VolumeSource } from "./task_page/viewer";
-import type { Voxel } from "./task_page/voxels";
 
 interface TaskData {
   readonly taskId: number;

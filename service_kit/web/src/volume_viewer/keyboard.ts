@@ -1,5 +1,5 @@
 /**
- * Keys of the task page. The help lists exactly these, for it is drawn from the same table. Knows no page element.
+ * Keys of a page with the viewer. The help lists exactly these, for it is drawn from the same table. Knows no page element.
  */
 
 export interface Command {

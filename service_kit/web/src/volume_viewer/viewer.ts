@@ -145,7 +145,7 @@ export class Viewer {
   ): Promise<void> {
     this.clear();
     const ordered = [...sources].sort((a, b) => Number(a.role === "mask") - Number(b.role === "mask"));
-    if (ordered[0] === undefined) throw new VolumeError("This task names no image.");
+    if (ordered[0] === undefined) throw new VolumeError("There is no image to show.");
     for (const source of ordered) {
       const buffer = await fetchNifti(source.url, (progress) => onProgress(source, progress), signal);
       const image = await volumeFrom(buffer, source.role);
