@@ -27,6 +27,7 @@ from embedded_xnat.site.config import SiteConfig
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
 from embedded_xnat.storage.holding import Holding
+from embedded_xnat.web import install as install_pages
 from service_kit import health, migrations, problems
 from service_kit.accounts import Accounts
 from service_kit.database import Database
@@ -57,10 +58,11 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.service = "embedded_xnat"
-    problems.install(app)
+    problems.install(app, page=install_pages.render_error)
     app.add_exception_handler(BadName, _on_bad_name)
     app.add_exception_handler(TooLarge, _on_too_large)
     app.add_exception_handler(IntegrityError, _on_conflict)
+    install_pages.install(app, settings)
     for router in (
         login_endpoints.router,
         site_endpoints.router,

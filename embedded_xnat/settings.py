@@ -55,6 +55,10 @@ class EmbeddedXnatSettings(BaseSettings):
             "Networks that are not public and that webhooks may call all the same, such as `10.1.0.0/16, 127.0.0.1/32`."
         ),
     )
+    site_url: str | None = Field(
+        default=None,
+        description="Where the pages of the other services are; linked in the navigation of the archive's.",
+    )
     max_upload_bytes: int = Field(
         default=200 * 1024**3,
         ge=1024,
@@ -67,6 +71,11 @@ class EmbeddedXnatSettings(BaseSettings):
     def _networks(cls, value: str) -> str:
         read_networks(value)
         return value
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies travel by HTTPS only."""
+        return (self.site_url or "").startswith("https://")
 
     @field_validator("data_dir")
     @classmethod

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.domain.addresses import Address, ObjectKind, parse_address
 from embedded_xnat.domain.tables import Query
 from embedded_xnat.domain.values import truth
 from embedded_xnat.imports.rescan import pull_from_headers
-from embedded_xnat.logins.gate import visitor_of
+from embedded_xnat.logins.gate import is_navigation, visitor_of
 from embedded_xnat.objects import endpoints, project_endpoints, share_endpoints
 from embedded_xnat.objects.bodies import document_of
 from embedded_xnat.objects.endpoints import Call
@@ -21,6 +21,7 @@ from embedded_xnat.resources import uploads
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import access_requests
 from embedded_xnat.site.endpoints import archive_of
+from embedded_xnat.web.addresses import page_path
 
 router = APIRouter()
 
@@ -88,6 +89,8 @@ async def answer(request: Request, path: str) -> Response:
     address = parse_address(path)
     if address is None:
         raise NoSuchObject("page")
+    if is_navigation(request) and (page := page_path(address)) is not None:
+        return RedirectResponse(page, status_code=303)
     settings = request.app.state.settings
     assert isinstance(settings, EmbeddedXnatSettings)
     parameters = list(request.query_params.multi_items())

@@ -5,7 +5,8 @@
     ServiceError
     ├── NotFound
     │   ├── NoSuchObject          no object at this address, or none the caller may see
-    │   └── NoSuchFile            no file of this name in the resource
+    │   ├── NoSuchFile            no file of this name in the resource
+    │   └── NoPicture             nothing of a scan can be drawn
     ├── Conflict
     │   ├── LabelTaken            another object has this label
     │   ├── AlreadyThere          the resource, or the share, exists
@@ -41,6 +42,14 @@ class NoSuchFile(NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no file of this name in the resource.")
+
+
+class NoPicture(NotFound):
+    """Nothing of a scan can be drawn."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This scan cannot be shown: {reason[:1].lower()}{reason[1:]}.")
+        self.reason = reason
 
 
 class LabelTaken(Conflict):

@@ -1,5 +1,7 @@
 """Reads objects of the archive. May import SQLModel. Each function takes the session of a unit of work."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
@@ -21,6 +23,9 @@ from embedded_xnat.domain.roles import ProjectRole
 PROJECTS, SUBJECTS, EXPERIMENTS, SCANS = (
     kind.value for kind in (ObjectKind.PROJECT, ObjectKind.SUBJECT, ObjectKind.EXPERIMENT, ObjectKind.SCAN)
 )
+
+#: Custom field of a project that names the study it belongs to.
+STUDY_FIELD = "cohortflow_study"
 
 
 def project_by_id(session: Session, project_id: str) -> ProjectRow | None:
@@ -185,6 +190,17 @@ def role_of(session: Session, project_id: str, username: str) -> ProjectRole | N
     """Return a person's role in a project."""
     row = session.get(MembershipRow, (project_id, username))
     return None if row is None else ProjectRole(row.role)
+
+
+def projects_of_studies(session: Session, studies: Collection[str]) -> frozenset[str]:
+    """Return the projects whose custom field `STUDY_FIELD` names one of the studies."""
+    rows = session.exec(select(ProjectRow.id, ProjectRow.lists).where(col(ProjectRow.is_deleted).is_(False)))
+    return frozenset(
+        project_id
+        for project_id, lists in rows
+        for field in lists.get("fields/field", ())
+        if str(field.get("name", "")).lower() == STUDY_FIELD and field.get("field") in studies
+    )
 
 
 def next_accession(session: Session, name: str) -> int:

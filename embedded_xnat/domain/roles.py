@@ -44,6 +44,8 @@ class Visitor:
         Whether the person may change the site itself: its settings, subscriptions to events of all projects.
     is_guest
         Whether nobody is logged in, on a site that does not ask for it: reads what is public.
+    collaborates
+        Projects that the person reads like a collaborator because of a role in their studies.
     """
 
     username: str
@@ -51,6 +53,17 @@ class Visitor:
     reads_everything: bool = False
     is_admin: bool = False
     is_guest: bool = False
+    collaborates: frozenset[str] = frozenset()
+
+    def role_by_study(self, project_id: str) -> ProjectRole | None:
+        """Return the role that follows from a study and not from the project's own people.
+
+        Examples
+        --------
+        >>> Visitor("anna", collaborates=frozenset({"P"})).role_by_study("P").value
+        'Collaborators'
+        """
+        return ProjectRole.COLLABORATOR if project_id in self.collaborates else None
 
 
 #: Name of whoever is not logged in.

@@ -7,23 +7,29 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embedded_xnat.contract.errors import LoginFailed
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.logins.service import Logins
 from service_kit.accounts.credentials import csrf_matches
+from service_kit.accounts.guards import CSRF_HEADER, SESSION_COOKIE
 from service_kit.errors import Forbidden, ServiceError
 from service_kit.problems import problem, status_of
 
 COOKIE = "JSESSIONID"
-OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/metrics", "/data/services/auth", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/metrics", "/data/services/auth", "/favicon.ico", "/login"})
+#: Below these nothing needs a login: styles and scripts of the log-in page.
+OPEN_FOLDERS = ("/static/",)
+#: Below these programs are answered; everything else is a page.
+INTERFACES = ("/data/", "/xapi/")
 CSRF_PARAMETER = "XNAT_CSRF"
 #: Forms larger than this are not searched for the parameter.
 MAX_FORM_BYTES = 1024 * 1024
@@ -56,7 +62,9 @@ class LoginGate:
             await self._enter(request)
             receive = await self._check(request, receive)
         except ServiceError as error:
-            await _refusal(error)(scope, receive, send)
+            strange = isinstance(error, LoginFailed) and "authorization" not in request.headers
+            answer = to_login(request) if strange and is_navigation(request) else _refusal(error)
+            await answer(scope, receive, send)
             return
         state = scope["state"]
         idle_s = self._logins().idle_s
@@ -86,10 +94,14 @@ class LoginGate:
         """
         state, path = request.scope["state"], request.scope["path"]
         visitor, is_change = state["visitor"], request.method not in _SAFE
-        if visitor is None and path not in OPEN_PATHS:
+        if visitor is None and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             raise LoginFailed
         if visitor is not None and visitor.is_guest and is_change and path not in _OPEN_TO_GUESTS:
             raise LoginFailed
+        if is_change and state["from_page"] and is_interface(path):
+            if not csrf_matches(request.cookies.get(SESSION_COOKIE, ""), request.headers.get(CSRF_HEADER)):
+                raise Forbidden("The page was open for too long. Load it again, then repeat what you did.")
+            return receive
         if not (state["from_cookie"] and is_change):
             return receive
         if _comes_from_elsewhere(request):
@@ -104,14 +116,16 @@ class LoginGate:
     async def _enter(self, request: Request) -> None:
         """Note in the request's state who asks, and by what."""
         state = request.scope.setdefault("state", {})
-        state.update(visitor=None, login_id=None, from_cookie=False, new_login=None)
+        state.update(visitor=None, login_id=None, from_cookie=False, from_page=False, new_login=None)
+        authorization = request.headers.get("authorization")
+        if authorization is None and await self._enter_page(request, state):
+            return
         login_id = request.cookies.get(COOKIE)
         if login_id is not None:
             visitor = await run_in_threadpool(self._logins().visitor_of, login_id)
             if visitor is not None:
                 state.update(visitor=visitor, login_id=login_id, from_cookie=True)
                 return
-        authorization = request.headers.get("authorization")
         if authorization is None:
             state["visitor"] = self._logins().guest()
             return
@@ -121,6 +135,37 @@ class LoginGate:
         state["visitor"] = visitor
         if request.url.path in {"/", "/data/JSESSION"}:
             state["new_login"] = state["login_id"] = await run_in_threadpool(self._logins().open, visitor)
+
+    async def _enter_page(self, request: Request, state: dict[str, Any]) -> bool:
+        """Note who is signed in at the browser, at this archive's pages or at those of the whole site."""
+        cookie = request.cookies.get(SESSION_COOKIE)
+        found = None if cookie is None else await run_in_threadpool(self._logins().of_page, cookie)
+        if found is not None:
+            principal, visitor = found
+            state.update(visitor=visitor, principal=principal, from_page=True)
+        return found is not None
+
+
+def is_navigation(request: Request) -> bool:
+    """Tell whether a browser asks for a page, by what browsers accept and programs do not, or by ``format=html``."""
+    if request.method not in _SAFE:
+        return False
+    wanted = request.query_params.get("format")
+    if wanted is not None:
+        return wanted.lower() == "html"
+    accepted = request.headers.get("accept", "")
+    return "text/html" in accepted and "application/xhtml+xml" in accepted
+
+
+def is_interface(path: str) -> bool:
+    """Tell whether an address is for programs rather than a page."""
+    return path.startswith(INTERFACES)
+
+
+def to_login(request: Request) -> Response:
+    """Lead a browser to the log-in, and back afterwards."""
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/login?next={quote(target, safe='/')}", status_code=303)
 
 
 def one_form(path: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from embedded_xnat.contract.errors import LoginFailed, NoSuchObject, TooManyLogins
+from embedded_xnat.db import repository
 from embedded_xnat.db.tables import AliasTokenRow, LoginRow
 from embedded_xnat.domain.roles import GUEST, Visitor
 from embedded_xnat.site.config import SiteConfig
@@ -110,7 +111,7 @@ class Logins:
             raise LoginFailed from error
         if principal.scopes is not None:  # tokens of the other services are for those
             raise LoginFailed
-        return _visitor(principal)
+        return self._visitor(principal)
 
     def open(self, visitor: Visitor) -> str:
         """Open a login for somebody already known; return its id. A guest's is not kept: it opens nothing more.
@@ -148,6 +149,11 @@ class Logins:
             live.used_at = now
             return live.visitor
         return self._reload(digest, live, now)
+
+    def of_page(self, cookie: str) -> tuple[Principal, Visitor] | None:
+        """Return who is signed in at the pages by the cookie of all services; None when nobody is."""
+        principal = self._accounts.principal_of_session(cookie)
+        return None if principal is None else (principal, self._visitor(principal))
 
     def end(self, login_id: str) -> None:
         """End a login; its id answers nothing any more."""
@@ -247,23 +253,31 @@ class Logins:
         try:
             if not self._accounts.user(username).is_active:
                 return None
-            return _visitor(self._accounts.principal(username))
+            return self._visitor(self._accounts.principal(username))
         except UserUnknown:
             return None
 
+    def _visitor(self, principal: Principal) -> Visitor:
+        """Return what the roles of an account mean in the archive.
 
-def _visitor(principal: Principal) -> Visitor:
-    """Return what the roles of an account mean in the archive: those for one study or one site mean nothing here."""
+        A coordinator of a whole study reads the projects that name it; roles for one site mean nothing here.
+        """
 
-    def is_everywhere(role: Role) -> bool:
-        return (None, None) in principal.reach(role)
+        def is_everywhere(role: Role) -> bool:
+            return (None, None) in principal.reach(role)
 
-    return Visitor(
-        principal.username,
-        everything=is_everywhere(Role.engineer),  # which an administrator is, too
-        reads_everything=is_everywhere(Role.coordinator),
-        is_admin=is_everywhere(Role.admin),
-    )
+        studies = {study for study, site in principal.reach(Role.coordinator) if study is not None and site is None}
+        collaborates: frozenset[str] = frozenset()
+        if studies:
+            with self._database.read() as uow:
+                collaborates = repository.projects_of_studies(uow.session, studies)
+        return Visitor(
+            principal.username,
+            everything=is_everywhere(Role.engineer),  # which an administrator is, too
+            reads_everything=is_everywhere(Role.coordinator),
+            is_admin=is_everywhere(Role.admin),
+            collaborates=collaborates,
+        )
 
 
 def _digest(secret: str) -> str:

@@ -133,7 +133,7 @@ def _is_title(address: Address) -> bool:
 
 
 def _may(session: Session, visitor: Visitor, project: ProjectRow, action: Action) -> bool:
-    role = repository.role_of(session, project.id, visitor.username)
+    role = repository.role_of(session, project.id, visitor.username) or visitor.role_by_study(project.id)
     return is_allowed(action, visitor=visitor, role=role, accessibility=project.accessibility)
 
 

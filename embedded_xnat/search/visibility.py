@@ -16,7 +16,11 @@ def visible_projects(visitor: Visitor, also: tuple[Accessibility, ...] = (Access
     mine = select(col(MembershipRow.project_id)).where(col(MembershipRow.username) == visitor.username)
     opened = [each.value for each in also]
     return select(col(ProjectRow.id)).where(
-        or_(col(ProjectRow.id).in_(mine), col(ProjectRow.accessibility).in_(opened)),
+        or_(
+            col(ProjectRow.id).in_(mine),
+            col(ProjectRow.id).in_(visitor.collaborates),
+            col(ProjectRow.accessibility).in_(opened),
+        ),
         col(ProjectRow.is_deleted).is_(False),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy import func, select
 from sqlmodel import Session, col
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
@@ -31,15 +31,6 @@ def archive_of(request: Request) -> Archive:
     archive = request.app.state.archive
     assert isinstance(archive, Archive)
     return archive
-
-
-@router.get("/")
-def front(request: Request) -> Response:
-    """Answer the first request of a client; the pages of the archive come here."""
-    return HTMLResponse(
-        "<!doctype html><html lang=en><title>Archive</title><p>Cohortflow archive: speaks XNAT.</p>"
-        f"{user_info(request.scope['state']['visitor'])}</html>"
-    )
 
 
 def user_info(visitor: Visitor | None) -> str:

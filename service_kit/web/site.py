@@ -5,7 +5,7 @@ process or behind a proxy that sets the root path. A service that runs alone at 
 the site's full address.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -14,6 +14,16 @@ from service_kit.web.viewer import Viewer
 
 MOUNTS: dict[str, str] = {"study_governor": "", "task_supervisor": "/tasks", "gateway": "/gateway"}
 """At which path of the site each service lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    """One entry of the navigation, as the template draws it."""
+
+    label: str
+    href: str
+    is_current: bool = False
+    is_external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +36,14 @@ class Site:
         Where the site is reached, without a slash at the end.
     xnat_url, prefect_ui_url
         The archive and Prefect's own pages; left out of the navigation when `None`.
+    entries
+        ``entries(request)`` gives the navigation of a service that has an origin of its own and is no part of the site's.
     """
 
     site_url: str = ""
     xnat_url: str | None = None
     prefect_ui_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NavigationItem:
-    """One entry of the navigation, as the template draws it."""
-
-    label: str
-    href: str
-    is_current: bool = False
-    is_external: bool = False
+    entries: Callable[[Request], list[NavigationItem]] | None = None
 
 
 _STAFF = ("coordinator",)
@@ -76,6 +79,9 @@ def login_url(request: Request) -> str:
 
 def navigation(request: Request, viewer: Viewer | None) -> list[NavigationItem]:
     """Return the entries that the viewer may open, the current one marked."""
+    own = site_of(request).entries
+    if own is not None:
+        return own(request)
     if viewer is None:
         return []
     base = site_url(request, "")

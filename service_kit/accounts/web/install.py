@@ -20,10 +20,11 @@ def install(app: FastAPI, accounts: Accounts, *, secure_cookies: bool = False) -
     """
     app.state.accounts = accounts
     app.state.secure_cookies = secure_cookies
-    app.state.viewer_lookup = ViewerLookup(viewer=principal_if_any, csrf_token=_page_csrf_token)
+    app.state.viewer_lookup = ViewerLookup(viewer=principal_if_any, csrf_token=page_csrf_token)
     app.include_router(router, include_in_schema=False)
 
 
-def _page_csrf_token(request: Request) -> str:
+def page_csrf_token(request: Request) -> str:
+    """Return the token that the forms of a page carry; empty without a session."""
     cookie = request.cookies.get(SESSION_COOKIE)
     return "" if cookie is None else csrf_token_of(cookie)

@@ -1,0 +1,1 @@
+"""Pictures and volumes made of DICOM files, for pages."""

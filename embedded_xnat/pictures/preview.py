@@ -1,0 +1,64 @@
+"""Makes a small picture of the middle of a DICOM series. May import pydicom, numpy and Pillow."""
+
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+SIZE = 192
+
+
+def preview_png(path: Path) -> bytes | None:
+    """Return the middle frame of a file as a PNG of at most `SIZE` pixels; None when it cannot be drawn."""
+    import pydicom  # noqa: PLC0415 - half a second that the start of the server should not pay
+    from PIL import Image  # noqa: PLC0415
+    from pydicom.errors import InvalidDicomError  # noqa: PLC0415
+
+    try:
+        ds = pydicom.dcmread(path)
+        if int(ds.Rows) * int(ds.Columns) > Image.MAX_IMAGE_PIXELS:  # type: ignore[operator]
+            return None
+        pixels = _middle_frame(ds.pixel_array, frames=int(ds.get("NumberOfFrames", 1) or 1))
+        if pixels.ndim == 2:  # a grey value a pixel
+            pixels = grey(pixels, is_inverted=ds.get("PhotometricInterpretation") == "MONOCHROME1")
+        picture = Image.fromarray(pixels)
+    except (
+        InvalidDicomError,
+        AttributeError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        NotImplementedError,
+        OSError,
+    ):
+        logger.info("a series cannot be drawn")
+        return None
+    picture.thumbnail((SIZE, SIZE))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def _middle_frame(pixels: NDArray[Any], *, frames: int) -> NDArray[Any]:
+    return np.asarray(pixels[frames // 2]) if frames > 1 else pixels
+
+
+def grey(pixels: NDArray[Any], *, is_inverted: bool = False) -> NDArray[np.uint8]:
+    """Return values between the 1st and 99th percentile as grey from black to white.
+
+    Examples
+    --------
+    >>> grey(np.array([[0, 50], [75, 100]])).tolist()
+    [[0, 126], [191, 255]]
+    """
+    low, high = np.percentile(pixels, (1, 99))
+    if high <= low:
+        low, high = float(pixels.min()), float(pixels.max()) + 1.0
+    scaled = np.clip((pixels.astype(np.float32) - low) / (high - low), 0.0, 1.0) * 255.0
+    return np.asarray(255 - scaled if is_inverted else scaled).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Pages of the archive: browse, look, download, upload."""

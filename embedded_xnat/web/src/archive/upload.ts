@@ -1,0 +1,187 @@
+// The upload page: what is chosen becomes jobs, one DICOM study or one set of files each, sent one after the other.
+import { type Chosen, dropped, picked } from "./chosen";
+import { byStudy } from "./dicom";
+import { amount, type Job, JobRow, type Outcome } from "./jobs";
+import { tarOf } from "./tar";
+
+const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
+
+function element<T extends HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page lacks #${id}`);
+  return found as T;
+}
+
+class UploadPage {
+  private chosen: Chosen[] = [];
+  private isBusy = false;
+  private readonly isFiles: boolean;
+
+  constructor(private readonly form: HTMLFormElement) {
+    this.isFiles = form.dataset["kind"] === "files";
+    this.wireDrop();
+    for (const id of ["pick-folder", "pick-files"]) {
+      const input = element<HTMLInputElement>(id);
+      input.addEventListener("change", () => {
+        if (input.files) this.choose(picked(input.files));
+        input.value = "";
+      });
+    }
+    this.part("clear").addEventListener("click", () => this.choose([]));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.send();
+    });
+    window.addEventListener("beforeunload", (event) => {
+      if (this.isBusy) event.preventDefault();
+    });
+  }
+
+  private part<T extends HTMLElement>(name: string): T {
+    const found = this.form.querySelector<T>(`[data-part="${name}"]`);
+    if (!found) throw new Error(`the page lacks its part ${name}`);
+    return found;
+  }
+
+  private wireDrop(): void {
+    const place = element("drop");
+    const over = (isOver: boolean) => (event: DragEvent) => {
+      event.preventDefault();
+      place.classList.toggle("is-over", isOver);
+    };
+    for (const target of [document.body]) {
+      target.addEventListener("dragover", over(true));
+      target.addEventListener("dragleave", over(false));
+      target.addEventListener("drop", (event) => {
+        over(false)(event);
+        if (event.dataTransfer && !this.isBusy) void dropped(event.dataTransfer).then((files) => this.choose(files));
+      });
+    }
+  }
+
+  private choose(files: Chosen[]): void {
+    if (this.isBusy) return;
+    this.chosen = files;
+    const size = files.reduce((total, { file }) => total + file.size, 0);
+    const count = files.length === 1 ? (files[0]?.path ?? "") : `${files.length} files`;
+    this.part("summary").textContent = `${count}, ${amount(size)}`;
+    element("chosen").hidden = files.length === 0;
+    element("drop").hidden = files.length > 0;
+    this.part<HTMLButtonElement>("send").disabled = files.length === 0;
+  }
+
+  private async send(): Promise<void> {
+    if (this.isBusy || this.chosen.length === 0) return;
+    if (this.isFiles && !this.form.reportValidity()) return;
+    this.setBusy(true);
+    const queue = element("queue");
+    const template = element<HTMLTemplateElement>("queue-row");
+    try {
+      const rows = (await this.jobs()).map((job) => new JobRow(job, template));
+      queue.replaceChildren(...rows.map((row) => row.element));
+      if (rows.length === 0) this.nothing();
+      let done = 0;
+      for (const row of rows) {
+        const outcome = await row.send();
+        this.show(row, outcome);
+        done += Number(outcome.kind === "done");
+      }
+      if (rows.length > 0 && done === rows.length) this.finished();
+    } finally {
+      this.setBusy(false);
+    }
+  }
+
+  private setBusy(isBusy: boolean): void {
+    this.isBusy = isBusy;
+    this.part<HTMLButtonElement>("send").disabled = isBusy || this.chosen.length === 0;
+    this.part<HTMLButtonElement>("clear").disabled = isBusy;
+  }
+
+  private nothing(): void {
+    const text = "There is no DICOM among these files. To keep them as they are, upload them as files.";
+    window.dispatchEvent(new CustomEvent("cohortflow:notice", { detail: { text, tone: "warning" } }));
+  }
+
+  private finished(): void {
+    this.setBusy(false);
+    this.choose([]);
+    this.part("back").textContent = "Look at it";
+    this.part("back").classList.add("btn-primary");
+  }
+
+  private value(name: string): string {
+    const field = this.form.elements.namedItem(name);
+    if (field instanceof HTMLInputElement && field.type === "checkbox") return String(field.checked);
+    return field instanceof HTMLInputElement || field instanceof HTMLSelectElement ? field.value.trim() : "";
+  }
+
+  private async jobs(): Promise<Job[]> {
+    if (this.isFiles) return [this.filesJob()];
+    const archives = this.chosen.filter(({ path }) => ARCHIVE.test(path));
+    const { studies, left } = await byStudy(this.chosen.filter(({ path }) => !ARCHIVE.test(path)));
+    const name = (files: readonly Chosen[], place: number): string => {
+      const folder = files[0]?.path.split("/").slice(0, -1).join("/") || "DICOM";
+      return `${studies.length > 1 ? `Study ${place + 1}: ` : ""}${folder}, ${files.length} files`;
+    };
+    if (left > 0) {
+      const text = `${left} files that are no DICOM are passed over.`;
+      window.dispatchEvent(new CustomEvent("cohortflow:notice", { detail: { text, tone: "info" } }));
+    }
+    return [
+      ...archives.map(({ path, file }) => this.importJob(path, file)),
+      ...studies.map((files, place) => this.importJob(name(files, place), tarOf(files))),
+    ];
+  }
+
+  private importJob(name: string, body: Blob): Job {
+    const query = new URLSearchParams({
+      "import-handler": "DICOM-zip",
+      inbody: "true",
+      dest: this.value("destination"),
+      project: this.form.dataset["project"] ?? "",
+      overwrite: this.value("overwrite"),
+    });
+    for (const field of ["subject", "session"]) if (this.value(field)) query.set(field, this.value(field));
+    return { name, method: "POST", address: `/data/services/import?${query.toString()}`, body };
+  }
+
+  private filesJob(): Job {
+    const resource = encodeURIComponent(this.value("resource"));
+    const query = new URLSearchParams({ extract: "true", overwrite: this.value("overwrite"), inbody: "true" });
+    const address = `${this.form.dataset["rest"] ?? ""}/resources/${resource}/files/upload.tar?${query.toString()}`;
+    const name = this.chosen.length === 1 ? (this.chosen[0]?.path ?? "") : `${this.chosen.length} files`;
+    return { name, method: "PUT", address, body: tarOf(this.chosen) };
+  }
+
+  private show(row: JobRow, outcome: Outcome): void {
+    if (outcome.kind === "cancelled") row.say("cancelled", "Nothing of it was stored.");
+    else if (outcome.kind === "refused") row.say("not stored", outcome.text);
+    else if (this.isFiles) row.say("stored", duplicates(outcome.answer));
+    else row.say("stored", "", sessionLink(outcome.answer));
+  }
+}
+
+/** Say which files were there already and stayed. */
+function duplicates(answer: string): string {
+  try {
+    const count = (JSON.parse(answer) as { duplicates?: string[] }).duplicates?.length ?? 0;
+    return count > 0 ? `${count} of them were there already and stayed as they were.` : "";
+  } catch {
+    return "";
+  }
+}
+
+/** The import answers with the address of what it made. */
+function sessionLink(answer: string): { href: string; text: string } | null {
+  const address = answer.trim().split(/\s+/)[0] ?? "";
+  if (address.includes("/prearchive/")) return { href: "/prearchive", text: "It waits in the prearchive" };
+  const page = address.replace(/^\/data(\/archive)?/, "");
+  if (!page.startsWith("/")) return null;
+  return { href: page, text: `Open ${decodeURIComponent(page.split("/").pop() ?? "the session")}` };
+}
+
+export function installUpload(): void {
+  const form = document.querySelector<HTMLFormElement>("#upload");
+  if (form) new UploadPage(form);
+}
