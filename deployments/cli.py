@@ -158,10 +158,24 @@ def serve(
             help="study-governor, task-supervisor, gateway, dicom-receiver, embedded-xnat, web, worker, dask or prefect.",
         ),
     ],
+    *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; each service has a default.")] = 0,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one. Each has a default.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="embedded-xnat alone: keep everything here; made if needed."),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="With --data: file with the password of the user admin."),
+    ] = None,
 ) -> None:
-    """Run one process alone, with its settings in COHORTFLOW_… environment variables, as containers do."""
+    """Run one process alone, with its settings in COHORTFLOW_… environment variables, as containers do.
+
+    'cohortflow serve embedded-xnat --data DIR' needs no settings: an archive of its own, with a user admin.
+    """
     from deployments.logs import configure_logging
     from deployments.processes import PROCESSES, enter
 
@@ -169,6 +183,14 @@ def serve(
         raise typer.BadParameter(
             f"no process {process!r}; there are {', '.join(sorted(PROCESSES))}", param_hint="PROCESS"
         )
+    if data is not None or password_file is not None:
+        if process != "embedded-xnat" or data is None:
+            raise typer.BadParameter("only 'serve embedded-xnat' takes it, together with --data", param_hint="--data")
+        from deployments.standalone_archive import serve as serve_alone
+
+        configure_logging(os.environ.get("COHORTFLOW_LOG_LEVEL", "WARNING"))
+        serve_alone(data.expanduser().absolute(), host=host, port=port, password_file=password_file)
+        return
     configure_logging(os.environ.get("COHORTFLOW_LOG_LEVEL", "INFO"))
     enter(process, host=host, port=port)
 

@@ -6,8 +6,11 @@
     ├── HomeError                    3
     │   ├── HomeNotWritable
     │   ├── HomeInUse
-    │   └── HomeFromNewerVersion
+    │   ├── HomeFromNewerVersion
+    │   ├── DataNotWritable
+    │   └── DataInUse
     ├── PortInUse                    4
+    ├── CannotListen                 4
     ├── StartError                   5
     │   ├── ProcessGaveUp
     │   ├── StepFailed
@@ -72,6 +75,22 @@ class HomeFromNewerVersion(HomeError):
         )
 
 
+class DataNotWritable(HomeError):
+    """The data folder of an archive that stands alone cannot be made or written."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        super().__init__(f"The data folder {folder} cannot be written ({reason}). Give another with --data.")
+
+
+class DataInUse(HomeError):
+    """Another archive runs on this data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"Another archive already runs on {folder}. Stop it, or give another folder with --data.")
+
+
 class PortInUse(DeploymentError):
     """A port that shall be served is taken by another program."""
 
@@ -80,6 +99,16 @@ class PortInUse(DeploymentError):
     def __init__(self, port: int, *, purpose: str, option: str) -> None:
         self.port, self.purpose, self.option = port, purpose, option
         super().__init__(f"Port {port} for {purpose} is already in use. Free it, or choose another with {option}.")
+
+
+class CannotListen(DeploymentError):
+    """An address and port cannot be served for another reason than being in use."""
+
+    exit_code = 4
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host, self.port = host, port
+        super().__init__(f"Cannot listen on {host}, port {port} ({reason}). Choose others with --host and --port.")
 
 
 class StartError(DeploymentError):

@@ -6,11 +6,14 @@ Importing this is cheap: a process's own code is imported when it is entered.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployments.errors import MissingSettings
+from deployments.errors import CannotListen, MissingSettings, PortInUse
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -36,8 +39,24 @@ class Process:
     default_port: int = 0
 
 
-def _serve_asgi(make_app: Callable[[], ASGIApp], *, host: str, port: int) -> None:
+def serve_asgi(
+    make_app: Callable[[], ASGIApp], *, host: str, port: int, on_ready: Callable[[int], None] | None = None
+) -> None:
+    """Serve an app until SIGTERM or SIGINT; ``on_ready(port)`` is called once requests are answered.
+
+    Raises
+    ------
+    PortInUse, CannotListen
+        Before the app is made.
+    """
+    listener = _listen(host, port)
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if on_ready is not None and self.started:
+                on_ready(listener.getsockname()[1])
 
     config = uvicorn.Config(
         make_app(),
@@ -50,42 +69,51 @@ def _serve_asgi(make_app: Callable[[], ASGIApp], *, host: str, port: int) -> Non
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",
     )
-    server = uvicorn.Server(config)
-    asyncio.run(server.serve())
+    asyncio.run(Server(config).serve(sockets=[listener]))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(port, purpose="this server", option="--port") from None
+        raise CannotListen(host, port, os.strerror(error.errno) if error.errno else "no such address") from None
 
 
 def _web(host: str, port: int) -> None:
     from deployments.web import create_app
 
-    _serve_asgi(create_app, host=host, port=port)
+    serve_asgi(create_app, host=host, port=port)
 
 
 def _study_governor(host: str, port: int) -> None:
     from study_governor.app import create_app
     from study_governor.settings import StudyGovernorSettings
 
-    _serve_asgi(lambda: create_app(StudyGovernorSettings()), host=host, port=port)
+    serve_asgi(lambda: create_app(StudyGovernorSettings()), host=host, port=port)
 
 
 def _task_supervisor(host: str, port: int) -> None:
     from task_supervisor.app import create_app
     from task_supervisor.settings import TaskSupervisorSettings
 
-    _serve_asgi(lambda: create_app(TaskSupervisorSettings()), host=host, port=port)
+    serve_asgi(lambda: create_app(TaskSupervisorSettings()), host=host, port=port)
 
 
 def _gateway(host: str, port: int) -> None:
     from gateway.app import create_app
     from gateway.settings import GatewaySettings
 
-    _serve_asgi(lambda: create_app(GatewaySettings()), host=host, port=port)
+    serve_asgi(lambda: create_app(GatewaySettings()), host=host, port=port)
 
 
 def _embedded_xnat(host: str, port: int) -> None:
     from embedded_xnat.app import create_app
     from embedded_xnat.settings import EmbeddedXnatSettings
 
-    _serve_asgi(lambda: create_app(EmbeddedXnatSettings()), host=host, port=port)
+    serve_asgi(lambda: create_app(EmbeddedXnatSettings()), host=host, port=port)
 
 
 def _dicom_receiver(_host: str, _port: int) -> None:
@@ -129,8 +157,8 @@ PROCESSES: dict[str, Process] = {
 }
 
 
-def enter(name: str, *, host: str, port: int) -> None:
-    """Run a process until it is told to end.
+def enter(name: str, *, host: str, port: int | None) -> None:
+    """Run a process until it is told to end; without a port on its default one.
 
     Raises
     ------
@@ -141,7 +169,7 @@ def enter(name: str, *, host: str, port: int) -> None:
 
     process = PROCESSES[name]
     try:
-        process.enter(host, port or process.default_port)
+        process.enter(host, process.default_port if port is None else port)
     except ValidationError as error:
         if not error.title.endswith("Settings"):
             raise

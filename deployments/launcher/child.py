@@ -32,7 +32,7 @@ def main() -> None:
     """Run one process of Cohortflow as a child of the launcher."""
     parser = argparse.ArgumentParser(prog="python -m deployments.launcher.child", description=__doc__)
     parser.add_argument("name")
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port", type=int)
     parser.add_argument("--nice", type=int, default=0)
     arguments = parser.parse_args()
     if launcher_pid := os.environ.get(LAUNCHER_PID):
