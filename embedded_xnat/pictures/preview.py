@@ -1,4 +1,4 @@
-"""Makes a small picture of the middle of a DICOM series. May import pydicom, numpy and Pillow."""
+"""Makes a small picture of the middle of a DICOM series. May import numpy and Pillow."""
 
 import io
 import logging
@@ -8,35 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embedded_xnat.pictures.reading import UNREADABLE, Unreadable, read_dicom
+
 logger = logging.getLogger(__name__)
 
 SIZE = 192
+MAX_PIXELS = 100_000_000
 
 
 def preview_png(path: Path) -> bytes | None:
     """Return the middle frame of a file as a PNG of at most `SIZE` pixels; None when it cannot be drawn."""
-    import pydicom  # noqa: PLC0415 - half a second that the start of the server should not pay
-    from PIL import Image  # noqa: PLC0415
-    from pydicom.errors import InvalidDicomError  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415 - not for the start of the server
 
     try:
-        ds = pydicom.dcmread(path)
-        if int(ds.Rows) * int(ds.Columns) > Image.MAX_IMAGE_PIXELS:  # type: ignore[operator]
+        ds = read_dicom(path, pixels=True)
+        if int(ds.Rows) * int(ds.Columns) > MAX_PIXELS:
             return None
         pixels = _middle_frame(ds.pixel_array, frames=int(ds.get("NumberOfFrames", 1) or 1))
         if pixels.ndim == 2:  # a grey value a pixel
             pixels = grey(pixels, is_inverted=ds.get("PhotometricInterpretation") == "MONOCHROME1")
         picture = Image.fromarray(pixels)
-    except (
-        InvalidDicomError,
-        AttributeError,
-        ValueError,
-        TypeError,
-        KeyError,
-        RuntimeError,
-        NotImplementedError,
-        OSError,
-    ):
+    except (Unreadable, *UNREADABLE):
         logger.info("a series cannot be drawn")
         return None
     picture.thumbnail((SIZE, SIZE))

@@ -1,4 +1,4 @@
-"""Makes one NIfTI volume of a DICOM series, a slice at a time, so that a browser can show it. May import pydicom and numpy.
+"""Makes one NIfTI volume of a DICOM series, a slice at a time, so that a browser can show it. May import numpy.
 
 Values are the file's own, with slope and intercept in the header where all slices share them; else they are applied and
 the volume is of float32. Geometry is that of PS3.3 C.7.6.2.1.1, turned from LPS to the RAS of NIfTI.
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded_xnat.contract.errors import NoPicture
+from embedded_xnat.pictures.reading import UNREADABLE, Unreadable, read_dicom
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -82,13 +83,9 @@ class Series:
 
 def read_slice(path: Path) -> Slice | None:
     """Read what a file says about its place; None for what is no image of one grey value a pixel."""
-    import pydicom  # noqa: PLC0415 - half a second that the start of the server should not pay
-    from pydicom.errors import InvalidDicomError  # noqa: PLC0415
-
     try:
-        ds = pydicom.dcmread(path, stop_before_pixels=True, force=False)
-        return _slice_of(path, ds)
-    except (InvalidDicomError, AttributeError, ValueError, TypeError, KeyError, OSError, EOFError):
+        return _slice_of(path, read_dicom(path, pixels=False))
+    except (Unreadable, *UNREADABLE):
         logger.info("a file is no image that can be shown")
         return None
 
@@ -226,10 +223,19 @@ def nifti_stream(series: Series) -> Iterator[bytes]:
 
 
 def _pixels(one: Slice, series: Series) -> bytes:
-    """Return a file's pixels as they stand in the volume; zeros for a file that has fewer than it says."""
-    import pydicom  # noqa: PLC0415
+    """Return a file's pixels as they stand in the volume.
 
-    values: NDArray[Any] = pydicom.dcmread(one.path).pixel_array
+    Raises
+    ------
+    NoPicture
+        If they cannot be unpacked, or are fewer than the header says.
+    """
+    try:
+        values: NDArray[Any] = read_dicom(one.path, pixels=True).pixel_array
+    except (Unreadable, *UNREADABLE) as error:
+        raise NoPicture("Its files are packed in a way this server cannot unpack") from error
+    if values.size != one.shape[0] * one.shape[1] * one.frames:
+        raise NoPicture("One of its files is cut short")
     if series.dtype == "float32":
         values = values * one.slope + one.intercept
     return np.ascontiguousarray(values, dtype=np.dtype(series.dtype).newbyteorder("<")).tobytes()

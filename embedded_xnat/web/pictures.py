@@ -8,7 +8,6 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from embedded_xnat.contract.errors import NoPicture
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import SCANS
 from embedded_xnat.db.tables import FileRow
@@ -93,10 +92,7 @@ def _volume(request: Request, archive: Archive, found: Located) -> Response:
 
 def _checked(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Draw the first slice before the answer begins, so that a file that cannot be read is an error and no half volume."""
-    try:
-        head, first = next(pieces), next(pieces, b"")
-    except (ValueError, RuntimeError, NotImplementedError, AttributeError, KeyError) as error:
-        raise NoPicture("Its files are packed in a way this server cannot unpack") from error
+    head, first = next(pieces), next(pieces, b"")
 
     def rest() -> Iterator[bytes]:
         yield head

@@ -72,13 +72,13 @@ def _counts(session: Session, column: Any, ids: Sequence[Any], *conditions: Colu
     if not ids:
         return {}
     statement = select(column, func.count()).where(column.in_(ids), *conditions).group_by(column)
-    return dict(session.connection().execute(statement).tuples().all())
+    return {row[0]: row[1] for row in session.connection().execute(statement)}
 
 
 def totals(session: Session, project_id: str) -> dict[str, int]:
     """Count what a project holds, shared objects included."""
-    shares = select(col(ShareRow.owner_kind), func.count()).where(col(ShareRow.project_id) == project_id)
-    shared = dict(session.connection().execute(shares.group_by(col(ShareRow.owner_kind))).tuples().all())
+    kinds = [SUBJECTS, EXPERIMENTS]
+    shared = _counts(session, col(ShareRow.owner_kind), kinds, col(ShareRow.project_id) == project_id)
     own_sessions = _counts(
         session, col(ExperimentRow.project_id), [project_id], col(ExperimentRow.session_id).is_(None)
     )
