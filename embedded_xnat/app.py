@@ -15,11 +15,13 @@ from embedded_xnat.domain.networks import read_networks
 from embedded_xnat.events import endpoints as event_endpoints
 from embedded_xnat.events.actions import Actions
 from embedded_xnat.events.recorder import Recorder
+from embedded_xnat.heads import HeadAsGet
 from embedded_xnat.imports import endpoints as import_endpoints
 from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
+from embedded_xnat.search import endpoints as search_endpoints
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import access_requests, config_endpoints, custom_forms, other_parts, people
 from embedded_xnat.site import endpoints as site_endpoints
@@ -73,9 +75,11 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         event_endpoints.router,
         other_parts.router,
         import_endpoints.router,
+        search_endpoints.router,
         tree.router,
     ):
         app.include_router(router)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(SmallBodies)
     app.add_middleware(LoginGate, logins=lambda: app.state.logins)
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, String, and_, case, literal, null, or_, select, true
+from sqlalchemy import Integer, Select, and_, case, literal, null, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -36,6 +36,7 @@ from embedded_xnat.search.sources import (
     subject_source,
 )
 from embedded_xnat.search.sql import RowMember
+from service_kit.tables import UtcDateTime
 
 #: Kinds under which resources of objects of a type are kept.
 OWNER_KINDS = {
@@ -150,6 +151,15 @@ class Plan:
         return self.aliases() if lower == "alias" and self.root.base == PROJECT else None
 
     def _path(self, table: Source, type_name: str, path: str) -> FieldRef | None:
+        """Return a field of a source; of an object whose project may not be seen only what names it."""
+        ref = self._unguarded(table, type_name, path)
+        is_open = self._visible is None or table.base not in {PROJECT, SUBJECT} or table is self.root
+        if ref is None or is_open or path.lower() in {"id", "label", "project"}:
+            return ref
+        guarded = case((table.columns["project"].in_(self._visible), ref.expression), else_=null())
+        return FieldRef(guarded, ref.kind, ref.rows)
+
+    def _unguarded(self, table: Source, type_name: str, path: str) -> FieldRef | None:
         lower = path.lower()
         if lower in table.columns:
             return _column_ref(table.columns[lower])
@@ -161,8 +171,7 @@ class Plan:
                 column = self._resources(table).columns.get(lower.removeprefix(prefix))
                 return None if column is None else _column_ref(column)
         if (match := _ROW.fullmatch(path)) is not None:
-            ref = _row_field(table, match["list"], key=match["key"], name=match["name"], member=match["member"])
-            return None if ref is None else FieldRef(self._guarded(table, ref.expression))
+            return _row_field(table, match["list"], key=match["key"], name=match["name"], member=match["member"])
         if lower in {"sharing/share/project", "sharing/share/label"} and table.share_kind is not None:
             return _share_field(table, lower.rpartition("/")[2])
         return _nested_field(table, type_name, lower) or self._value(table, type_name, lower)
@@ -177,13 +186,7 @@ class Plan:
             return None
         value = table.row.data[field.path]
         is_number = field.kind in {Kind.INTEGER, Kind.LONG, Kind.FLOAT, Kind.DOUBLE}
-        return FieldRef(self._guarded(table, value.as_float() if is_number else value.as_string()), field.kind)
-
-    def _guarded(self, table: Source, value: Expression) -> Expression:
-        """Return a value of an object that is seen from another one, empty where its project may not be seen."""
-        if self._visible is None or table.base not in {PROJECT, SUBJECT} or table is self.root:
-            return value
-        return case((table.columns["project"].in_(self._visible), value), else_=null())
+        return FieldRef(value.as_float() if is_number else value.as_string(), field.kind)
 
     def _seen(self, table: Source) -> Expression:
         """Return the condition that experiments of a subject may be seen."""
@@ -313,15 +316,9 @@ def types_below(xsi_type: str) -> list[str]:
 
 
 def _column_ref(expression: Expression) -> FieldRef:
-    return FieldRef(expression, Kind.TEXT if isinstance(expression.type, String) else _kind_of(expression))
-
-
-def _kind_of(expression: Expression) -> Kind:
-    try:
-        python_type = expression.type.python_type
-    except NotImplementedError:
-        return Kind.TEXT
-    return Kind.INTEGER if python_type is int else Kind.DATETIME if python_type.__name__ == "datetime" else Kind.TEXT
+    if isinstance(expression.type, UtcDateTime):
+        return FieldRef(expression, Kind.DATETIME)
+    return FieldRef(expression, Kind.INTEGER if isinstance(expression.type, Integer) else Kind.TEXT)
 
 
 def _row_field(table: Source, path: str, *, key: str, name: str, member: str) -> FieldRef | None:
@@ -338,8 +335,11 @@ def _row_field(table: Source, path: str, *, key: str, name: str, member: str) ->
 
 
 def _nested_field(source: Source, type_name: str, path: str) -> FieldRef | None:
-    """Return a member of the first row of a list without keys: provenance."""
+    """Return a member of the first row of a list without keys (provenance), or the value of the first row."""
     outer, _, last = path.rpartition("/")
+    whole = MODEL.rows(type_name).get(path)
+    if whole is not None and whole.value is not None:
+        return FieldRef(RowMember(source.row.lists, whole.path, key="", name="", member=whole.value))
     rows = MODEL.rows(type_name).get(outer)
     if rows is None or not rows.nested:
         return None

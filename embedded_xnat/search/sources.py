@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, func
+from sqlalchemy import String, func, literal, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from embedded_xnat.db.repository import EXPERIMENTS, SUBJECTS
-from embedded_xnat.db.tables import ExperimentRow, ProjectAliasRow, ProjectRow, ResourceRow, ScanRow, SubjectRow
+from embedded_xnat.db.tables import (
+    ExperimentRow,
+    MembershipRow,
+    ProjectAliasRow,
+    ProjectRow,
+    ResourceRow,
+    ScanRow,
+    SubjectRow,
+)
+from embedded_xnat.domain.roles import ProjectRole
 
 #: A column, or what is computed from some.
 Expression = Any
@@ -17,6 +26,19 @@ Expression = Any
 ASSESSOR, SESSION, SCAN = "xnat:derivedData", "xnat:imageSessionData", "xnat:imageScanData"
 EXPERIMENT, SUBJECT, PROJECT = "xnat:experimentData", "xnat:subjectData", "xnat:projectData"
 RECONSTRUCTION = "xnat:reconstructedImageData"
+
+
+_ROLE_COLUMNS = {
+    ProjectRole.OWNER: "project_owners",
+    ProjectRole.MEMBER: "project_members",
+    ProjectRole.COLLABORATOR: "project_collabs",
+}
+_COUNTED = {
+    "mr": "xnat:mrSessionData",
+    "ct": "xnat:ctSessionData",
+    "pet": "xnat:petSessionData",
+    "ut": "xnat:usSessionData",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,7 @@ def _common(row: Any) -> dict[str, Expression]:
         "last_modified": col(row.modified_at),
         "meta/last_modified": col(row.modified_at),
         "meta/insert_date": col(row.inserted_at),
+        "quarantine_status": literal("active"),
     }
 
 
@@ -45,7 +68,16 @@ def project_source() -> Source:
     """Return the projects."""
     row = aliased(ProjectRow)
     name = func.coalesce(row.data["name"].as_string(), row.id, type_=String)
-    columns = {**_common(row), "id": col(row.id), "project": col(row.id), "name": name, "type": col(row.xsi_type)}
+    columns = {**_common(row), "id": col(row.id), "project": col(row.id), "name": name}
+    columns["project_access"] = col(row.accessibility)
+    for role in ProjectRole:
+        people = select(func.aggregate_strings(col(MembershipRow.username), " <br/> "))
+        mine = people.where(col(MembershipRow.project_id) == row.id, col(MembershipRow.role) == role.value)
+        columns[_ROLE_COLUMNS[role]] = mine.correlate(row).scalar_subquery()
+    for code, xsi_type in _COUNTED.items():
+        counted = select(func.count()).select_from(ExperimentRow)
+        some = counted.where(col(ExperimentRow.project_id) == row.id, col(ExperimentRow.xsi_type) == xsi_type)
+        columns[f"proj_{code}_count"] = some.correlate(row).scalar_subquery()
     return Source(PROJECT, row, columns)
 
 

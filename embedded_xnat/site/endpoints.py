@@ -1,21 +1,19 @@
 """Endpoints about the site itself: what a client asks while it connects, users, access. May import FastAPI."""
 
 import time
-from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlalchemy import select
+from sqlmodel import col
 from starlette.responses import JSONResponse, Response
 
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
 from embedded_xnat.domain.roles import Visitor
-from embedded_xnat.domain.tables import Row, table_document
+from embedded_xnat.domain.tables import table_document
 from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.schema.model import Field
-from embedded_xnat.schema.registry import MODEL, SCHEMA_NAMES
+from embedded_xnat.schema.registry import SCHEMA_NAMES
 from embedded_xnat.schema.xsd import schema_text
 from embedded_xnat.search.visibility import readable_experiments
 from embedded_xnat.storage.archive import Archive
@@ -73,60 +71,6 @@ def schema(name: str) -> Response:
     if text is None:
         raise NoSuchObject("schema")
     return Response(text, media_type="application/xml")
-
-
-@router.get("/data/search/elements")
-def search_elements(request: Request) -> Response:
-    """List the types that a search may start from."""
-    with archive_of(request).read() as session:
-        counts = _counts(session, visitor_of(request))
-    rows = [
-        {
-            "ELEMENT_NAME": each.name,
-            "SINGULAR": each.singular or each.local_name,
-            "PLURAL": each.plural or each.local_name,
-            "SECURED": "true",
-            "COUNT": str(counts.get(each.name, 0)),
-        }
-        for each in MODEL.elements()
-    ]
-    return JSONResponse(table_document(rows))
-
-
-def _counts(session: Session, visitor: Visitor) -> dict[str, int]:
-    """Return how many experiments of each type the visitor may read."""
-    xsi_type = col(ExperimentRow.xsi_type)
-    readable = readable_experiments(visitor, xsi_type)
-    statement = readable.with_only_columns(xsi_type, func.count()).group_by(xsi_type)
-    return dict(session.connection().execute(statement).all())
-
-
-@router.get("/data/search/elements/{xsi_type}")
-def search_fields(xsi_type: str) -> Response:
-    """List the fields of a type."""
-    found = MODEL.find(xsi_type)
-    if found is None:
-        raise NoSuchObject("type")
-    return Response(_fields_json(found.name), media_type="application/json")
-
-
-@cache
-def _fields_json(xsi_type: str) -> bytes:
-    rows = [_field_row(field, xsi_type) for field in MODEL.fields(xsi_type).values()]
-    return bytes(JSONResponse(table_document(rows)).body)
-
-
-def _field_row(field: Field, xsi_type: str) -> Row:
-    return {
-        "FIELD_ID": field.path.replace("/", "_").upper(),
-        "HEADER": field.path.rpartition("/")[2],
-        "SUMMARY": f"{xsi_type}/{field.path}",
-        "TYPE": field.kind.value.removeprefix("xs:"),
-        "REQUIRES_VALUE": "false",
-        "DESC": field.doc or "",
-        "ELEMENT_NAME": xsi_type,
-        "SRC": "0",
-    }
 
 
 @router.get("/data/scanners")
