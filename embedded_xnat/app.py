@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from embedded_xnat import tree
+from embedded_xnat.anonymize import endpoints as anonymize_endpoints
 from embedded_xnat.contract.errors import BadName, TooLarge
 from embedded_xnat.domain.networks import read_networks
 from embedded_xnat.events import endpoints as event_endpoints
@@ -17,6 +18,8 @@ from embedded_xnat.events.actions import Actions
 from embedded_xnat.events.recorder import Recorder
 from embedded_xnat.heads import HeadAsGet
 from embedded_xnat.imports import endpoints as import_endpoints
+from embedded_xnat.imports import prearchive_endpoints
+from embedded_xnat.imports.wiring import start_imports
 from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
@@ -74,8 +77,10 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         custom_forms.router,
         event_endpoints.router,
         other_parts.router,
+        anonymize_endpoints.router,
         import_endpoints.router,
         search_endpoints.router,
+        prearchive_endpoints.router,
         tree.router,
     ):
         app.include_router(router)
@@ -112,9 +117,11 @@ def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
     archive.watch = Recorder(app.state.site_config, wake=app.state.actions.dispatcher.wake).watch
     app.state.actions.start()
     app.state.logins = Logins(database, accounts, config=app.state.site_config)
+    start_imports(app, settings, archive)
 
 
 def _close(app: FastAPI) -> None:
+    app.state.import_worker.stop()
     app.state.actions.stop()
     try:
         app.state.archive.flush()

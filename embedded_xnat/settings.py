@@ -59,6 +59,26 @@ class EmbeddedXnatSettings(BaseSettings):
         default=None,
         description="Where the pages of the other services are; linked in the navigation of the archive's.",
     )
+    session_idle_s: float = Field(
+        default=300,
+        ge=0.1,
+        le=7 * 86_400,
+        validation_alias="COHORTFLOW_XNAT_SESSION_IDLE_S",
+        description="After how many seconds without a new file a session that comes in counts as complete.",
+    )
+    session_check_s: float = Field(
+        default=10,
+        ge=0.05,
+        le=3600,
+        validation_alias="COHORTFLOW_XNAT_SESSION_CHECK_S",
+        description="Seconds between two looks at the sessions that come in.",
+    )
+    inbox_dir: Path | None = Field(
+        default=None,
+        validation_alias="COHORTFLOW_XNAT_INBOX_DIR",
+        description="Folder from which sessions can be imported (handler inbox); without it there is no inbox.",
+    )
+
     max_upload_bytes: int = Field(
         default=200 * 1024**3,
         ge=1024,
@@ -77,7 +97,7 @@ class EmbeddedXnatSettings(BaseSettings):
         """Whether cookies travel by HTTPS only."""
         return (self.site_url or "").startswith("https://")
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "inbox_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value is not None else None

@@ -12,9 +12,11 @@
     │   ├── AlreadyThere          the resource, or the share, exists
     │   ├── OtherPlace            a plain PUT would move an object to another project
     │   ├── SessionExists         an import would change a session and was not told how
-    │   └── FolderInUse           another process has the data folder
+    │   ├── FolderInUse           another process has the data folder
+    │   └── MergeConflict         an import does not fit to the session that is there
     ├── Forbidden
-    │   └── NotAllowed            the role in the project does not allow it
+    │   ├── NotAllowed            the role in the project does not allow it
+    │   └── PrearchiveBusy        something is being done with the session in the prearchive
     ├── Unauthenticated
     │   ├── LoginFailed           user name or password is wrong, or the login has ended
     │   └── TooManyLogins         this user has as many logins open as the site allows
@@ -23,8 +25,12 @@
         ├── BadField              no such field, or a value of another kind
         ├── BadRequest            the request as a whole makes no sense here
         ├── TooLarge              a body, or what an archive holds, is larger than this server takes
-        └── BadArchive            an uploaded tar or zip cannot be unpacked as it is
+        ├── BadArchive            an uploaded tar or zip cannot be unpacked as it is
+        ├── ScriptRefused         an anonymisation script has statements that cannot be applied here
+        └── NotAnonymized         a file could not be changed as a script says, so it is not taken
 """
+
+from collections.abc import Sequence
 
 from service_kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 
@@ -91,6 +97,20 @@ class FolderInUse(Conflict):
         super().__init__("Another process works on this data folder. Stop the archive server first, or wait for it.")
 
 
+class MergeConflict(Conflict):
+    """An import does not fit to the session that is there.
+
+    Parameters
+    ----------
+    reasons
+        Code of XNAT and sentence, one pair a finding.
+    """
+
+    def __init__(self, reasons: Sequence[tuple[int, str]]) -> None:
+        super().__init__(" ".join(f"{text} (code {code})" for code, text in reasons))
+        self.reasons = tuple(reasons)
+
+
 class NotAllowed(Forbidden):
     """The role in the project does not allow it."""
 
@@ -99,6 +119,15 @@ class NotAllowed(Forbidden):
         super().__init__(f"You may not {action}{where}. Ask an owner of the project.")
         self.action = action
         self.project_id = project_id
+
+
+class PrearchiveBusy(Forbidden):
+    """Something is being done with the session in the prearchive."""
+
+    def __init__(self, status: str) -> None:
+        advice = "rebuild it first, or wait until it is READY" if status == "RECEIVING" else "try again when it is done"
+        super().__init__(f"The session in the prearchive is {status}; {advice}.")
+        self.status = status
 
 
 class LoginFailed(Unauthenticated):
@@ -159,3 +188,29 @@ class TooLarge(InvalidInput):
 
 class BadArchive(InvalidInput):
     """An uploaded tar or zip cannot be unpacked as it is."""
+
+
+class ScriptRefused(InvalidInput):
+    """An anonymisation script has statements that cannot be applied here.
+
+    Parameters
+    ----------
+    mistakes
+        Line and reason, one pair a mistake.
+    """
+
+    def __init__(self, mistakes: Sequence[tuple[int, str]]) -> None:
+        lines = " ".join(f"Line {line}: {reason}." for line, reason in mistakes[:20])
+        super().__init__(f"The script was not stored. {lines}")
+        self.mistakes = tuple(mistakes)
+
+
+class NotAnonymized(InvalidInput):
+    """A file could not be changed as a script says, so it is not taken."""
+
+    def __init__(self, line: int | None = None) -> None:
+        where = f" at line {line} of the script" if line is not None else ""
+        super().__init__(
+            f"A file could not be anonymised{where}; nothing was stored. Correct the script, or leave the file out."
+        )
+        self.line = line

@@ -20,14 +20,17 @@ else:
 
 __all__ = [
     "AliasTokenRow",
+    "AnonymizeScriptRow",
     "Base",
     "CounterRow",
     "ExperimentRow",
     "FileRow",
+    "InboxRequestRow",
     "LoginRow",
     "MembershipRow",
     "MoveRow",
     "ObjectColumns",
+    "OpenSessionRow",
     "PrearchiveRow",
     "ProjectAliasRow",
     "ProjectRow",
@@ -255,6 +258,14 @@ class PrearchiveRow(Base, table=True):
     ----------
     stamp
         When it came in, as ``yyyymmdd_hhmmssSSS``: a part of its address.
+    scans
+        What is known of each scan, by its folder: ``uid``, ``modality``, ``description``.
+    code
+        What happens when it is complete: 0 nothing, 4 it is archived, 5 it is archived and overwrites.
+    reasons
+        Why it is in CONFLICT or ERROR: code and sentence of each finding.
+    errand
+        What is to be done with it in the background, and for whom.
     """
 
     __tablename__ = "prearchive_session"
@@ -271,6 +282,57 @@ class PrearchiveRow(Base, table=True):
     scan_time: str = Field(default="", max_length=16)
     uploaded_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     uploaded_by: str = Field(max_length=64)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
+    study_instance_uid: str = Field(default="", max_length=64)
+    code: int = 0
+    source: str = Field(default="", max_length=32)
+    scans: dict[str, dict[str, Any]] = Field(default_factory=dict, sa_type=Json)
+    reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    errand: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+class OpenSessionRow(Base, table=True):
+    """A session that comes in file by file, straight into the archive; while it is open, its own files join it."""
+
+    __tablename__ = "open_session"
+
+    experiment_id: str = Field(primary_key=True, max_length=64)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class InboxRequestRow(Base, table=True):
+    """A request to import a folder that lies in the inbox of the server.
+
+    Attributes
+    ----------
+    result
+        Addresses of what came out of it, or why it failed.
+    """
+
+    __tablename__ = "inbox_request"
+
+    number: int | None = Field(default=None, primary_key=True)
+    username: str = Field(max_length=64)
+    has_every_right: bool = False
+    path: str = Field(max_length=4000)
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    is_cleaned_up: bool = False
+    status: str = Field(default="Queued", max_length=16)
+    result: str = Field(default="")
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class AnonymizeScriptRow(Base, table=True):
+    """An anonymisation script: of the site (empty scope) or of a project."""
+
+    __tablename__ = "anonymize_script"
+
+    scope: str = Field(primary_key=True, max_length=200)
+    text: str
+    is_enabled: bool = True
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    modified_by: str = Field(max_length=64)
 
 
 class SavedSearchRow(Base, table=True):

@@ -12,7 +12,7 @@ _FORBIDDEN_IN_FOLDERS = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _FORBIDDEN_IN_FILES = re.compile(r"[\x00-\x1f\x7f/\\]")
 MAX_BYTES = 200
 MAX_PATH_BYTES = 1000
-RESERVED_PROJECTS = frozenset({"projects", "prearchive", "archive", "null"})
+RESERVED_PROJECTS = frozenset({"projects", "prearchive", "archive", "null", "unassigned"})
 
 
 def check_label(label: str, *, what: str) -> str:
@@ -101,7 +101,7 @@ def label_from_dicom(value: str) -> str:
     >>> label_from_dicom("Doe^Jane 1")
     'Doe_Jane_1'
     """
-    cleaned = re.sub(r"[^A-Za-z0-9_.\-]", "_", value.strip()).lstrip(".")
+    cleaned = re.sub(r"[^A-Za-z0-9_.\-]", "_", value.strip()).lstrip(".-")
     return cleaned[:64]
 
 

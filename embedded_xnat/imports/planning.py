@@ -7,58 +7,93 @@ from typing import Any
 
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.domain.names import label_from_dicom
-from embedded_xnat.imports.records import Instance, Plan, PlannedScan, Route
+from embedded_xnat.imports.records import Instance, Plan, PlannedScan, Route, Series
 from embedded_xnat.schema.imaging_types import MODALITIES, modality_of
 
-_ROUTE = re.compile(r"\b(project|subject|session)\s*:\s*([A-Za-z0-9_.\-]+)", re.IGNORECASE)
+_SAID = re.compile(r"(?:\A|(?<=[\s,;]))(project|subject|session|aa)\s*:\s*([A-Za-z0-9_.\-]+)", re.IGNORECASE)
 FALLBACK_LABEL = "dicom_upload"
 
 
-def route_of(instance: Instance, wanted: Route) -> Route:
-    """Return where a session goes: what the request says, else what the header says, else PatientName and PatientID.
+def said_in(texts: Sequence[str]) -> dict[str, str]:
+    """Return what comments say about where a session belongs; the first one that says it counts.
 
     Examples
     --------
-    >>> from embedded_xnat.storage.files import Stored
-    >>> from pathlib import Path
-    >>> i = Instance("a", Stored(Path("a"), 0, ""), "1", "2", "3", None, "MR", "A^B", "P1", ("Project:X Session:Y",))
-    >>> route_of(i, Route())
-    Route(project_id='X', subject_label='A_B', session_label='Y')
+    >>> said_in(["", "PROJECT:P1; Session: P01_MR1,AA:true"])
+    {'project': 'P1', 'session': 'P01_MR1', 'aa': 'true'}
     """
     said: dict[str, str] = {}
-    for text in instance.routing_texts:
-        for name, value in _ROUTE.findall(text):
+    for text in texts:
+        for name, value in _SAID.findall(text):
             said.setdefault(name.lower(), value)
+    return said
+
+
+def project_candidates(series: Series, wanted: Route) -> list[str]:
+    """Return what may be the id or alias of the project, the likeliest first."""
+    if wanted.project_id:
+        return [wanted.project_id]
+    said = said_in(series.saying).get("project")
+    return [text for text in (said, *series.naming) if text]
+
+
+def route_of(series: Series, wanted: Route, project_id: str | None) -> Route:
+    """Return where a session goes: what the request says, else what the header says, else PatientName and PatientID.
+
+    Parameters
+    ----------
+    project_id
+        The project that was found among the candidates.
+
+    Examples
+    --------
+    >>> route_of(Series("1", "2", patient_name="A^B", patient_id="P1", saying=("Session:Y AA:false",)), Route(), "X")
+    Route(project_id='X', subject_label='A_B', session_label='Y', auto_archive=False)
+    """
+    said = said_in(series.saying)
+    archives_itself = {"true": True, "false": False}.get(said.get("aa", "").lower())
     return Route(
-        wanted.project_id or said.get("project"),
-        wanted.subject_label or said.get("subject") or label_from_dicom(instance.patient_name) or FALLBACK_LABEL,
-        wanted.session_label or said.get("session") or label_from_dicom(instance.patient_id) or FALLBACK_LABEL,
+        project_id,
+        wanted.subject_label or _label(said.get("subject")) or _label(series.patient_name) or FALLBACK_LABEL,
+        wanted.session_label or _label(said.get("session")) or _label(series.patient_id) or FALLBACK_LABEL,
+        wanted.auto_archive if wanted.auto_archive is not None else archives_itself,
     )
 
 
-def plan_session(instances: Sequence[Instance], wanted: Route) -> Plan:
-    """Return the session that files make.
+def _label(text: str | None) -> str:
+    return label_from_dicom(text or "")
+
+
+def studies_of(instances: Sequence[Instance]) -> list[list[Instance]]:
+    """Return the files of each DICOM study, in the order in which they came.
 
     Raises
     ------
     BadRequest
-        If there is no DICOM file among them, or they are of several DICOM studies.
+        If there is no DICOM file among them.
     """
     if not instances:
         raise BadRequest("The upload has no DICOM file.")
-    studies = {instance.study_instance_uid for instance in instances}
-    if len(studies) > 1:
-        raise BadRequest(f"The upload has files of {len(studies)} DICOM studies; import one at a time.")
-    first = instances[0]
-    series: dict[str, list[Instance]] = {}
+    studies: dict[str, list[Instance]] = {}
     for instance in instances:
-        series.setdefault(instance.series_instance_uid, []).append(instance)
-    data: dict[str, Any] = dict(first.session_data)
-    modality = session_modality([members[0].modality for members in series.values()])
-    data["modality"] = modality
+        studies.setdefault(instance.series.study_instance_uid, []).append(instance)
+    return list(studies.values())
+
+
+def plan_session(instances: Sequence[Instance], route: Route) -> Plan:
+    """Return the session that the files of one DICOM study make."""
+    members_of: dict[str, list[Instance]] = {}
+    for instance in instances:
+        members_of.setdefault(instance.series.series_instance_uid, []).append(instance)
+    modality = session_modality([members[0].series.modality for members in members_of.values()])
+    first = next(
+        (m[0].series for m in members_of.values() if modality_of(m[0].series.modality).code == modality),
+        instances[0].series,
+    )
+    data: dict[str, Any] = {**first.session_data, "modality": modality}
     if modality != "MR":
         data = {path: value for path, value in data.items() if path not in {"coil", "fieldStrength"}}
-    return Plan(route_of(first, wanted), first.study_instance_uid, modality, data, tuple(_scans(series)))
+    return Plan(route, first.study_instance_uid, modality, data, tuple(_scans(members_of)))
 
 
 def session_modality(modalities: Sequence[str]) -> str:
@@ -75,18 +110,18 @@ def session_modality(modalities: Sequence[str]) -> str:
     return MODALITIES[-1].code
 
 
-def _scans(series: dict[str, list[Instance]]) -> list[PlannedScan]:
+def _scans(members_of: dict[str, list[Instance]]) -> list[PlannedScan]:
     taken: set[str] = set()
     scans = []
-    for series_uid, members in series.items():
-        first = members[0]
-        scan_id = free_scan_id(first.series_number or series_uid.replace(".", "_")[-64:], first.modality, taken)
+    for series_uid, members in members_of.items():
+        first = members[0].series
+        scan_id = free_scan_id(first.number or series_uid.replace(".", "_")[-64:], first.modality, taken)
         taken.add(scan_id)
         data = dict(first.scan_data)
         data["frames"] = sum(member.frames for member in members)
-        if first.series_description is not None:
-            data["type"] = first.series_description
-        scans.append(PlannedScan(scan_id, first.modality, first.series_description, data, tuple(members)))
+        if first.description is not None:
+            data["type"] = first.description
+        scans.append(PlannedScan(scan_id, first.modality, first.description, data, tuple(members)))
     return scans
 
 
@@ -104,13 +139,26 @@ def free_scan_id(scan_id: str, modality: str, taken: set[str]) -> str:
     return next(name for number in range(1, 100_000) if (name := f"{scan_id}-{label}{number}") not in taken)
 
 
-def file_names(instances: Sequence[Instance], existing: dict[str, str]) -> dict[str, Instance]:
+def is_renumbered(scan_id: str, number: str) -> bool:
+    """Tell whether a scan id is a series number, as it is or made free.
+
+    Examples
+    --------
+    >>> is_renumbered("3-MR1", "3"), is_renumbered("3", "3"), is_renumbered("31", "3")
+    (True, True, False)
+    """
+    return re.fullmatch(rf"{re.escape(number)}(-[A-Z0-9]+)?", scan_id) is not None
+
+
+def file_names(instances: Sequence[Instance], existing: dict[str, str], *, by_uid: bool = False) -> dict[str, Instance]:
     """Return the name of each file in its resource; the same file twice is there once.
 
     Parameters
     ----------
     existing
         md5 by name of the files that are in the resource already.
+    by_uid
+        Whether files are named after their instance and not after what they were called in the upload.
     """
     names = dict(existing)
     digests = set(existing.values())
@@ -118,9 +166,9 @@ def file_names(instances: Sequence[Instance], existing: dict[str, str]) -> dict[
     for instance in instances:
         if instance.stored.md5 in digests:
             continue
-        path = PurePosixPath(instance.name)
-        name = path.name
+        name = f"{instance.sop_instance_uid}.dcm" if by_uid or not instance.name else PurePosixPath(instance.name).name
         if name in names:
+            path = PurePosixPath(name)
             name = f"{path.stem}-{instance.stored.md5[:8]}{path.suffix}"
         names[name] = instance.stored.md5
         digests.add(instance.stored.md5)

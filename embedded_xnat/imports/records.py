@@ -2,45 +2,78 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from embedded_xnat.storage.files import Stored
 
 
-@dataclass(frozen=True)
-class Instance:
-    """A DICOM file that came in, with what its header says.
+class Overwrite(StrEnum):
+    """What an import may do to a session that is there."""
+
+    NONE = "none"
+    APPEND = "append"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What the first file of a DICOM series says about it.
 
     Parameters
     ----------
-    name
-        Path it had in the upload.
+    number
+        SeriesNumber without leading zeros.
+    saying, naming
+        Texts that may say where the session belongs, and texts that may be the id of a project.
     scan_data, session_data
         Fields of the data model that the header gives.
     """
 
-    name: str
-    stored: Stored
     study_instance_uid: str
     series_instance_uid: str
-    series_number: str | None
-    series_description: str | None
-    modality: str
-    patient_name: str
-    patient_id: str
-    routing_texts: tuple[str, ...]
+    number: str | None = None
+    description: str | None = None
+    modality: str = "OT"
+    patient_name: str = ""
+    patient_id: str = ""
+    saying: tuple[str, ...] = ()
+    naming: tuple[str, ...] = ()
     scan_data: Mapping[str, Any] = field(default_factory=dict)
     session_data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A DICOM file that came in.
+
+    Parameters
+    ----------
+    name
+        Path it had in the upload; empty when it had none.
+    """
+
+    name: str
+    stored: Stored
+    sop_instance_uid: str
+    series: Series
     frames: int = 1
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where an import goes; None for what nobody said."""
+    """Where an import goes; None for what nobody said.
+
+    Parameters
+    ----------
+    auto_archive
+        What the header says about archiving at once (``AA:true``).
+    """
 
     project_id: str | None = None
     subject_label: str | None = None
     session_label: str | None = None
+    auto_archive: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +85,11 @@ class PlannedScan:
     scan_type: str | None
     data: Mapping[str, Any]
     instances: tuple[Instance, ...]
+
+    @property
+    def series_instance_uid(self) -> str:
+        """The UID of its series."""
+        return self.instances[0].series.series_instance_uid
 
 
 @dataclass(frozen=True)

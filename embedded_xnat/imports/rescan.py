@@ -1,19 +1,44 @@
 """Reads the headers of a session's DICOM files again and takes over what they say. May import SQLModel."""
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import SCANS
-from embedded_xnat.db.tables import ScanRow
+from embedded_xnat.db.tables import ExperimentRow, ScanRow
 from embedded_xnat.domain.addresses import Address, ObjectKind
 from embedded_xnat.domain.roles import Action, Visitor
-from embedded_xnat.imports.headers import read_header, scan_data, session_data
+from embedded_xnat.imports.elements import Elements, is_dicom, read_elements
+from embedded_xnat.imports.facts import frames, scan_data, session_data
+from embedded_xnat.imports.headers import read_header
+from embedded_xnat.imports.planning import session_modality
 from embedded_xnat.objects.locate import PART_FOLDERS, Located, locate
+from embedded_xnat.schema.imaging_types import modality_of
 from embedded_xnat.storage.archive import Archive
+
+UNKNOWN_TYPE = "Unknown"
+
+
+@dataclass(frozen=True)
+class ScanHeaders:
+    """What the files of a scan say.
+
+    Parameters
+    ----------
+    first
+        Header of the first DICOM file.
+    frames
+        Frames of all of them together.
+    """
+
+    first: Elements
+    frames: int
 
 
 def pull_from_headers(archive: Archive, visitor: Visitor, address: Address) -> None:
@@ -25,41 +50,107 @@ def pull_from_headers(archive: Archive, visitor: Visitor, address: Address) -> N
     """
     with archive.read() as session:
         found = locate(session, address, visitor, action=Action.UPDATE)
-        files = _first_files(session, archive, found)
-    of_scans: dict[int, dict[str, Any]] = {}
-    of_session: dict[str, Any] = {}
-    for number, (path, count) in files.items():
-        ds = read_header(path)
-        if ds is None:
-            continue
-        of_scans[number] = {**scan_data(ds), "frames": count * int(ds.get("NumberOfFrames") or 1)}
-        of_session = of_session or {**session_data(ds), "modality": str(ds.get("Modality") or "OT")}
+        paths = _paths(session, archive, found)
+    headers = {number: read for number, files in paths.items() if (read := _read(files)) is not None}
     with archive.change() as change:
-        again = locate(change.session, address, visitor, action=Action.UPDATE)
-        if again.experiment is None:
-            raise NoSuchObject("experiment")
-        again.experiment.data = {**again.experiment.data, **of_session}
-        change.session.add(again.experiment)
-        for number, data in of_scans.items():
+        experiment = _experiment(locate(change.session, address, visitor, action=Action.UPDATE))
+        experiment.data = {**experiment.data, **_of_session(headers)}
+        change.session.add(experiment)
+        for number, header in headers.items():
             scan = change.session.get(ScanRow, number)
-            if scan is not None:
-                scan.data = {"type": data.get("series_description") or "", **scan.data, **data}
-                change.session.add(scan)
+            if scan is None:
+                continue
+            data = {**scan_data(header.first), "frames": header.frames}
+            scan.data = {"type": data.get("series_description") or "", **scan.data, **data}
+            change.session.add(scan)
 
 
-def _first_files(session: Session, archive: Archive, found: Located) -> dict[int, tuple[Path, int]]:
-    """Return one DICOM file and the number of files of each scan, by the scan's number."""
+def fix_scan_types(archive: Archive, visitor: Visitor, address: Address) -> None:
+    """Give each scan without a type the one that its project gave to scans of the same description.
+
+    Where nothing is known the description itself becomes the type. It is read from the files where it is not stored.
+
+    Raises
+    ------
+    NoSuchObject, NotAllowed
+    """
+    with archive.read() as session:
+        found = locate(session, address, visitor, action=Action.UPDATE)
+        paths = _paths(session, archive, found)
+        known = _known_types(session, _experiment(found).project_id)
+    with archive.change() as change:
+        experiment = _experiment(locate(change.session, address, visitor, action=Action.UPDATE))
+        for scan in repository.scans_of(change.session, experiment.id):
+            if scan.data.get("type"):
+                continue
+            description = scan.data.get("series_description")
+            if not description and (header := _first(paths.get(scan.number or 0, []))) is not None:
+                description = header.verbatim("SeriesDescription")
+            given = {"type": known.get(description or "") or description or UNKNOWN_TYPE}
+            scan.data = {**scan.data, **given, **({"series_description": description} if description else {})}
+            change.session.add(scan)
+
+
+def _experiment(found: Located) -> ExperimentRow:
     if found.experiment is None:
         raise NoSuchObject("experiment")
-    chosen: dict[int, tuple[Path, int]] = {}
-    for scan in repository.scans_of(session, found.experiment.id):
+    return found.experiment
+
+
+def _of_session(headers: Mapping[int, ScanHeaders]) -> dict[str, Any]:
+    """Return the fields of the session: what the series of its leading modality say."""
+    if not headers:
+        return {}
+    codes = {number: header.first.text("Modality") or "OT" for number, header in headers.items()}
+    modality = session_modality(list(codes.values()))
+    first = next((number for number, code in codes.items() if modality_of(code).code == modality), next(iter(codes)))
+    return {**session_data(headers[first].first), "modality": modality}
+
+
+def _known_types(session: Session, project_id: str) -> dict[str, str]:
+    """Return the type most often given to scans of each description in a project."""
+    statement = (
+        select(ScanRow.data)
+        .join(ExperimentRow, col(ExperimentRow.id) == col(ScanRow.experiment_id))
+        .where(ExperimentRow.project_id == project_id)
+    )
+    counts: dict[str, Counter[str]] = {}
+    for data in session.exec(statement):
+        description, scan_type = data.get("series_description"), data.get("type")
+        if description and scan_type:
+            counts.setdefault(description, Counter())[scan_type] += 1
+    return {description: given.most_common(1)[0][0] for description, given in counts.items()}
+
+
+def _read(paths: list[Path]) -> ScanHeaders | None:
+    """Read the first header in full, and of all others how many frames they have."""
+    first, total = None, 0
+    for path in paths:
+        header = read_header(path) if first is None else read_elements(path, ["NumberOfFrames"])
+        if header is not None:
+            first = first or header
+            total += frames(header)
+    return None if first is None else ScanHeaders(first, total)
+
+
+def _first(paths: list[Path]) -> Elements | None:
+    return next((header for path in paths if (header := read_header(path)) is not None), None)
+
+
+def _paths(session: Session, archive: Archive, found: Located) -> dict[int, list[Path]]:
+    """Return the DICOM files of each scan, by the scan's number."""
+    paths: dict[int, list[Path]] = {}
+    for scan in repository.scans_of(session, _experiment(found).id):
         assert scan.number is not None
+        folder = found.place.folder() / PART_FOLDERS[ObjectKind(scan.kind)] / scan.scan_id
         for resource in repository.resources_of(session, SCANS, [scan.number]):
             if resource.label != "DICOM" and resource.format != "DICOM":
                 continue
             files = repository.files_of(session, [resource.number] if resource.number else [])
-            folder = found.place.folder() / PART_FOLDERS[ObjectKind(scan.kind)] / scan.scan_id
-            if files:
-                path = archive.files.path(folder / resource.folder / files[0].path)
-                chosen.setdefault(scan.number, (path, len(files)))
-    return chosen
+            candidates = (archive.files.path(folder / resource.folder / file.path) for file in files)
+            paths.setdefault(scan.number, []).extend(path for path in candidates if _is_there(path))
+    return paths
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and is_dicom(path)

@@ -1,0 +1,305 @@
+r"""Reads anonymisation scripts: a subset of DicomEdit 6. Pure.
+
+::
+
+    version "6.1"                                     the first statement; 6.0 to 6.6
+    // a comment
+    (0010,0010) := "Anon"                             assign a text, or one of: project, subject, session
+    (0020,000D) := hashUID[(0020,000D)]               assign the hash of a UID
+    - (0010,0030)                                     delete; X, @ (even), # (odd) stand for any digit
+    (0008,0060) = "MR" ? (0010,4000) := "x" : - (0010,4000)     if (=, !=, ~ matches, !~), else
+
+A statement stands on one line. What the language has beyond this is refused, with the line and the reason.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from embedded_xnat.contract.errors import ScriptRefused
+
+MAX_LENGTH = 64 * 1024
+MAX_PATTERN = 200
+NAMES = frozenset({"project", "subject", "session"})
+_VERSION = re.compile(r"6\.[0-6]")
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<comment>//.*)
+      | (?P<string>"[^"]*")
+      | (?P<tag>\(\s*[0-9A-Fa-fXx@\#]{4}\s*,\s*[0-9A-Fa-fXx@\#]{4}\s*\))
+      | (?P<mark>:=|!=|!~|==|[=~?:\-\[\]])
+      | (?P<word>[A-Za-z_]\w*)
+    )""",
+    re.VERBOSE,
+)
+_KNOWN = "it knows :=, -, =, !=, ~, !~, ?, hashUID[…] and the names project, subject, session"
+#: A part that repeats, inside a part that repeats, can take for ever.
+_NESTED_REPEAT = re.compile(r"(?<!\\)\)[*+{?]")
+
+
+@dataclass(frozen=True)
+class TagPattern:
+    """A tag, or with ``X``, ``@`` and ``#`` many.
+
+    Parameters
+    ----------
+    digits
+        Eight characters, upper case.
+    """
+
+    digits: str
+
+    @property
+    def tag(self) -> int | None:
+        """The tag, if it is one."""
+        return int(self.digits, 16) if not set(self.digits) & set("X@#") else None
+
+    def matches(self, tag: int) -> bool:
+        """Tell whether a tag is meant.
+
+        Examples
+        --------
+        >>> TagPattern("XXX#XXXX").matches(0x00291010), TagPattern("XXX#XXXX").matches(0x00280010)
+        (True, False)
+        """
+        return all(_fits(*pair) for pair in zip(self.digits, f"{tag:08X}", strict=True))
+
+
+def _fits(sign: str, digit: str) -> bool:
+    if sign == "@":
+        return int(digit, 16) % 2 == 0
+    if sign == "#":
+        return int(digit, 16) % 2 == 1
+    return sign in {"X", digit}
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Name:
+    """What the session is called at its place: ``project``, ``subject``, ``session``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class HashUid:
+    """The hash of a UID."""
+
+    tag: int
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Gives an element a value."""
+
+    tag: int
+    value: Literal | Name | HashUid
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Removes elements."""
+
+    pattern: TagPattern
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Compares the text of an element, or a name.
+
+    Parameters
+    ----------
+    operator
+        ``=``, ``!=``, ``~`` or ``!~``; the latter two match the whole text.
+    """
+
+    left: int | Name
+    operator: str
+    value: Literal | Name
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What one line does."""
+
+    line: int
+    action: Assign | Delete
+    condition: Condition | None = None
+    otherwise: Assign | Delete | None = None
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script that can be applied."""
+
+    statements: tuple[Statement, ...]
+
+
+class _RefusedError(Exception):
+    """A line cannot be read; the text says why."""
+
+
+def parse_script(text: str) -> Script:
+    r"""Read a script.
+
+    Raises
+    ------
+    ScriptRefused
+        With each line that is wrong or beyond the subset.
+
+    Examples
+    --------
+    >>> script = parse_script('version "6.1"\n- (0010,0030) // birth date')
+    >>> script.statements[0].action
+    Delete(pattern=TagPattern(digits='00100030'))
+    """
+    if len(text) > MAX_LENGTH:
+        raise ScriptRefused([(1, f"the script is longer than {MAX_LENGTH} characters")])
+    mistakes: list[tuple[int, str]] = []
+    statements: list[Statement] = []
+    has_version = False
+    for line, content in enumerate(text.splitlines(), start=1):
+        try:
+            tokens = list(_tokens(content))
+            if not tokens:
+                continue
+            if not has_version:
+                has_version = True
+                _check_version(tokens)
+            else:
+                statements.append(_Line(tokens).statement(line))
+        except _RefusedError as refused:
+            mistakes.append((line, str(refused)))
+    if not has_version:
+        mistakes.append((1, 'the script is empty; its first statement must be version "6.1"'))
+    if mistakes:
+        raise ScriptRefused(mistakes)
+    return Script(tuple(statements))
+
+
+def _tokens(line: str) -> Iterator[tuple[str, str]]:
+    position, end = 0, len(line.rstrip())
+    while position < end:
+        match = _TOKEN.match(line, position)
+        if match is None or match.lastgroup is None:
+            raise _RefusedError(f"column {position + 1} cannot be read; {_KNOWN}")
+        position = match.end()
+        if match.lastgroup != "comment":
+            yield match.lastgroup, match[match.lastgroup]
+
+
+def _check_version(tokens: list[tuple[str, str]]) -> None:
+    words = [text for _, text in tokens]
+    if words[0] != "version":
+        raise _RefusedError('the first statement must be version "6.1"; scripts of older versions are not understood')
+    if len(words) != 2 or tokens[1][0] != "string" or not _VERSION.fullmatch(words[1].strip('"')):
+        raise _RefusedError('the version is one of "6.0" to "6.6"')
+
+
+class _Line:
+    """Reads the tokens of one statement from the left."""
+
+    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    def statement(self, line: int) -> Statement:
+        condition = self._condition()
+        action = self._action()
+        otherwise = None
+        if condition is not None and self._take("mark", ":"):
+            otherwise = self._action()
+        if self._at < len(self._tokens):
+            raise _RefusedError(f"there is more after the statement than this server reads; {_KNOWN}")
+        return Statement(line, action, condition, otherwise)
+
+    def _peek(self, ahead: int = 0) -> tuple[str, str]:
+        place = self._at + ahead
+        return self._tokens[place] if place < len(self._tokens) else ("end", "")
+
+    def _take(self, kind: str, text: str | None = None) -> str | None:
+        found_kind, found = self._peek()
+        if found_kind != kind or (text is not None and found != text):
+            return None
+        self._at += 1
+        return found
+
+    def _condition(self) -> Condition | None:
+        if not any(text == "?" for kind, text in self._tokens if kind == "mark"):
+            return None
+        word = self._take("word") if self._peek()[1] in NAMES else None
+        left = self._tag("a condition") if word is None else Name(word)
+        operator = self._peek()[1]
+        if operator not in {"=", "==", "!=", "~", "!~"}:
+            raise _RefusedError("a condition compares with =, !=, ~ or !~")
+        self._at += 1
+        value = self._value()
+        if isinstance(value, HashUid):
+            raise _RefusedError("a condition compares with a text, project, subject or session")
+        if "~" in operator:
+            _check_pattern(value)
+        if not self._take("mark", "?"):
+            raise _RefusedError("after the condition a question mark must follow")
+        return Condition(left, "=" if operator == "==" else operator, value)
+
+    def _action(self) -> Assign | Delete:
+        if self._take("mark", "-"):
+            pattern = self._pattern("a deletion")
+            return Delete(pattern)
+        if self._peek()[0] == "word":
+            raise _RefusedError(f"{self._peek()[1]} is not supported by this server; {_KNOWN}")
+        tag = self._tag("an assignment")
+        if not self._take("mark", ":="):
+            raise _RefusedError(f"after the tag := must follow; {_KNOWN}")
+        return Assign(tag, self._value())
+
+    def _pattern(self, what: str) -> TagPattern:
+        text = self._take("tag")
+        if text is None:
+            raise _RefusedError(f"{what} names a tag such as (0010,0010); paths into sequences are not supported")
+        return TagPattern(re.sub(r"[^0-9A-FX@#]", "", text.upper()))
+
+    def _tag(self, what: str) -> int:
+        tag = self._pattern(what).tag
+        if tag is None:
+            raise _RefusedError(f"{what} names one tag; X, @ and # are for deletions")
+        return tag
+
+    def _value(self) -> Literal | Name | HashUid:
+        text = self._take("string")
+        if text is not None:
+            return Literal(text[1:-1])
+        word = self._take("word")
+        if word in NAMES:
+            return Name(word or "")
+        if word == "hashUID":
+            if not self._take("mark", "["):
+                raise _RefusedError("hashUID is written hashUID[(gggg,eeee)]")
+            tag = self._tag("hashUID")
+            if not self._take("mark", "]"):
+                raise _RefusedError("hashUID is written hashUID[(gggg,eeee)]")
+            return HashUid(tag)
+        if word is not None:
+            raise _RefusedError(f"{word} is not supported by this server; {_KNOWN}")
+        raise _RefusedError("the value must be a text in quotes, project, subject, session or hashUID[…]")
+
+
+def _check_pattern(value: Literal | Name) -> None:
+    """Refuse a regular expression that is none, or that could take for ever."""
+    if isinstance(value, Name):
+        raise _RefusedError("~ compares with a pattern in quotes")
+    pattern = value.text
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise _RefusedError("the pattern is no regular expression") from error
+    repeats = len(re.findall(r"(?<!\\)[*+{]", pattern))
+    optional = len(re.findall(r"(?<!\\)\?", pattern))
+    if len(pattern) > MAX_PATTERN or _NESTED_REPEAT.search(pattern) or repeats > 2 or optional > 4:
+        raise _RefusedError("the pattern is too costly: at most two of * + {, four of ?, no repeated group")

@@ -1,0 +1,192 @@
+"""Imports folders that lie in the inbox of the server, in the background. May import SQLModel.
+
+Only below the inbox folder of the settings; people who may not do everything only below the folder of a project there
+that they may write to, ``INBOX/PROJECT``.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.db.tables import InboxRequestRow
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.domain.values import truth
+from embedded_xnat.imports.elements import is_dicom
+from embedded_xnat.imports.importing import Importer
+from embedded_xnat.imports.options import ImportOptions, read_options
+from embedded_xnat.imports.reading import Upload, copied
+from embedded_xnat.imports.routing import project_by_name, writable
+from embedded_xnat.resources.uploads import disk_errors
+from embedded_xnat.storage.archive import Archive
+from service_kit.errors import ServiceError, Unavailable
+from service_kit.tables import utc_now
+
+logger = logging.getLogger(__name__)
+
+#: Parameters that a request object shows, and that are kept for the import.
+KEPT = ("PROJECT_ID", "SUBJECT_ID", "EXPT_LABEL", "project", "subject", "session", "overwrite", "quarantine", "dest",
+        "prearchive_code", "rename", "Ignore-Unparsable")  # fmt: skip
+
+
+class Inbox:
+    """The inbox of the server.
+
+    Parameters
+    ----------
+    root
+        The folder; requests can name it, folders and files below it, and nothing else.
+    """
+
+    def __init__(self, archive: Archive, root: Path, *, id_prefix: str) -> None:
+        self._archive = archive
+        self._root = root.resolve()
+        self._id_prefix = id_prefix
+
+    def request(self, visitor: Visitor, parameters: Mapping[str, str]) -> InboxRequestRow:
+        """Note a request; it is carried out in the background.
+
+        Raises
+        ------
+        BadRequest, BadField, NoSuchObject, NotAllowed
+        """
+        kept = {name: parameters[name.lower()] for name in KEPT if parameters.get(name.lower())}
+        options = _options(kept)
+        with self._archive.read() as session:
+            path = self._checked(session, visitor, parameters.get("path"), options)
+        row = InboxRequestRow(
+            username=visitor.username,
+            has_every_right=visitor.everything,
+            path=str(path),
+            parameters=kept,
+            is_cleaned_up=truth(parameters.get("cleanupafterimport"), name="cleanupAfterImport"),
+        )
+        with self._archive.change() as change:
+            change.session.add(row)
+            change.session.flush()
+        return row
+
+    def _checked(self, session: Session, visitor: Visitor, text: str | None, options: ImportOptions) -> Path:
+        """Return the real path of what a request names."""
+        if not text or "\x00" in text or len(text) > 2000:
+            raise BadRequest("Name a folder below the inbox of the server (path=).")
+        path = Path(os.path.realpath(self._root / text))
+        root = self._root
+        wanted = options.wanted.project_id
+        if wanted is not None:
+            project = project_by_name(session, wanted)
+            wanted = writable(session, visitor, project.id if project is not None else wanted).id
+        if not visitor.everything:
+            if wanted is None:
+                raise BadRequest("Name the project (PROJECT_ID=); its own folder in the inbox can be imported.")
+            root /= wanted
+        if not path.is_relative_to(root) or not path.exists():
+            raise BadRequest("There is no such folder below the inbox that you may import from.")
+        return path
+
+    def carry_out(self, row: InboxRequestRow) -> None:
+        """Import what a request names, and note what came of it."""
+        self._note(row, status="Importing")
+        visitor = Visitor(row.username, everything=row.has_every_right)
+        try:
+            uris, taken = self._import(visitor, row)
+        except Unavailable:
+            raise
+        except ServiceError as error:
+            self._note(row, status="Failed", result=error.detail)
+            return
+        except OSError:
+            logger.exception("a folder of the inbox cannot be read")
+            self._note(row, status="Failed", result="The folder cannot be read; see the log of the server.")
+            return
+        if row.is_cleaned_up:
+            self._clean_up(Path(row.path), taken)
+        self._note(row, status="Completed", result="\n".join(uris))
+
+    def _import(self, visitor: Visitor, row: InboxRequestRow) -> tuple[list[str], list[Path]]:
+        files, options = self._archive.files, _options(row.parameters)
+        upload = Upload()
+        taken: list[Path] = []
+        with self._archive.read() as session:
+            source = self._checked(session, visitor, row.path, options)
+        with ExitStack() as stack, disk_errors():
+            for path in _files_below(source):
+                if not is_dicom(path):
+                    upload.left_out += 1
+                elif upload.add(path.name, copied(path, files, stack)):
+                    taken.append(path)
+            importer = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
+            return importer.run(upload, options, stack), taken
+
+    def _clean_up(self, source: Path, taken: list[Path]) -> None:
+        """Remove the files that were imported, and folders that are empty then."""
+        for path in taken:
+            path.unlink(missing_ok=True)
+        for folder in sorted({path.parent for path in taken}, key=lambda each: len(each.parts), reverse=True):
+            for empty in (folder, *folder.parents):
+                if empty == self._root or not empty.is_relative_to(source):
+                    break
+                try:
+                    empty.rmdir()
+                except OSError:
+                    break
+
+    def _note(self, row: InboxRequestRow, *, status: str, result: str = "") -> None:
+        with self._archive.change() as change:
+            found = change.session.get(InboxRequestRow, row.number)
+            if found is not None:
+                found.status, found.result, found.modified_at = status, result, utc_now()
+                change.session.add(found)
+
+
+def find_request(session: Session, visitor: Visitor, number: int) -> InboxRequestRow:
+    """Return a request: one's own, or any for those who may do everything.
+
+    Raises
+    ------
+    NoSuchObject
+    """
+    row = session.get(InboxRequestRow, number)
+    if row is None or not (visitor.everything or row.username == visitor.username):
+        raise NoSuchObject("request")
+    return row
+
+
+def request_document(row: InboxRequestRow) -> dict[str, Any]:
+    """Return a request as clients read it, the misspelt key too."""
+    return {
+        "id": row.number,
+        "status": row.status,
+        "username": row.username,
+        "parameters": row.parameters,
+        "sessionPath": row.path,
+        "clenaupAfterImport": row.is_cleaned_up,
+        "cleanupAfterImport": row.is_cleaned_up,
+        "enabled": True,
+        "created": int(row.created_at.timestamp() * 1000),
+        "timestamp": int(row.modified_at.timestamp() * 1000),
+        "resolution": row.result,
+    }
+
+
+def _options(parameters: Mapping[str, str]) -> ImportOptions:
+    lowered = {name.lower(): value for name, value in parameters.items()}
+    return read_options(lambda name: lowered.get(name.lower()))
+
+
+def _files_below(source: Path) -> Iterator[Path]:
+    """Yield the files of a folder; links are not followed."""
+    if source.is_file():
+        yield source
+        return
+    for folder, names, files in os.walk(source, followlinks=False):
+        names.sort()
+        for name in sorted(files):
+            path = Path(folder) / name
+            if path.is_file() and not path.is_symlink():
+                yield path

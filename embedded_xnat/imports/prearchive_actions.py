@@ -1,0 +1,261 @@
+"""What can be done with a session of the prearchive: archive, rebuild, move, delete; at once or in the background.
+
+May import SQLModel. Whoever begins notes it in the session's status, so that nobody else begins; what a kill cuts off
+begins anew after the next start, or is READY again.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import col, select
+
+from embedded_xnat.anonymize import service as anonymize
+from embedded_xnat.anonymize.rewriting import Names
+from embedded_xnat.contract.errors import BadRequest, MergeConflict, NotAnonymized, SessionExists
+from embedded_xnat.db.tables import PrearchiveRow
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.imports import prearchive
+from embedded_xnat.imports.headers import read_header, read_instance
+from embedded_xnat.imports.options import UNASSIGNED
+from embedded_xnat.imports.planning import plan_session, session_modality
+from embedded_xnat.imports.prearchive import AT_REST, READY, RECEIVING, folder_of
+from embedded_xnat.imports.reading import anonymized, linked
+from embedded_xnat.imports.records import Instance, Overwrite, Route, Series
+from embedded_xnat.imports.routing import project_by_name, writable
+from embedded_xnat.imports.service import Deposit, store_session
+from embedded_xnat.resources.uploads import disk_errors
+from embedded_xnat.storage.archive import Archive
+from service_kit.errors import ServiceError
+from service_kit.tables import utc_now
+
+logger = logging.getLogger(__name__)
+
+#: What each operation is called while it is being done.
+STATUS_OF = {"archive": "ARCHIVING", "rebuild": "BUILDING", "move": "MOVING", "delete": "DELETING"}
+QUEUED = "QUEUED_"
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Something to do with a session of the prearchive.
+
+    Parameters
+    ----------
+    operation
+        ``archive``, ``rebuild``, ``move`` or ``delete``.
+    route
+        Where it is to be archived, as far as the request says so.
+    new_project
+        Where it is to be moved.
+    """
+
+    operation: str
+    route: Route = field(default_factory=Route)
+    overwrite: Overwrite = Overwrite.NONE
+    quarantine: bool = False
+    new_project: str | None = None
+
+    def as_data(self, visitor: Visitor) -> dict[str, Any]:
+        """Return it, and for whom it is done, as it is kept."""
+        return {
+            "operation": self.operation,
+            "route": [self.route.project_id, self.route.subject_label, self.route.session_label],
+            "overwrite": self.overwrite.value,
+            "quarantine": self.quarantine,
+            "new_project": self.new_project,
+            "username": visitor.username,
+            "everything": visitor.everything,
+        }
+
+
+def errand_of(data: Mapping[str, Any]) -> tuple[Errand, Visitor]:
+    """Return what was kept."""
+    errand = Errand(
+        data["operation"], Route(*data["route"]), Overwrite(data["overwrite"]), data["quarantine"], data["new_project"]
+    )
+    return errand, Visitor(data["username"], everything=data["everything"])
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Does things with sessions of the prearchive."""
+
+    archive: Archive
+    id_prefix: str
+
+    def queue(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> None:
+        """Leave something to the background.
+
+        Raises
+        ------
+        PrearchiveBusy, NoSuchObject, NotAllowed
+        """
+        with self.archive.change() as change:
+            self._check_target(visitor, errand)
+            found = prearchive.begin(change, row, f"{QUEUED}{STATUS_OF[errand.operation]}", also=_also(errand))
+            found.errand = errand.as_data(visitor)
+
+    def _check_target(self, visitor: Visitor, errand: Errand) -> None:
+        with self.archive.read() as session:
+            for project_id in (errand.new_project, errand.route.project_id):
+                if project_id is not None and project_id != UNASSIGNED:
+                    writable(session, visitor, project_id)
+
+    def run(self, visitor: Visitor, row: PrearchiveRow, errand: Errand, *, is_queued: bool = False) -> str:
+        """Do something now; return the address of the session then, nothing when it is deleted.
+
+        Raises
+        ------
+        PrearchiveBusy, NoSuchObject, NotAllowed, SessionExists, MergeConflict, BadRequest, NotAnonymized
+        """
+        status = STATUS_OF[errand.operation]
+        also = frozenset({f"{QUEUED}{status}"}) if is_queued else _also(errand)
+        with self.archive.change() as change:
+            before = row.status if row.status in AT_REST else READY
+            row = prearchive.begin(change, row, status, also=also)
+            row.errand = {}
+        try:
+            return self._do(visitor, row, errand)
+        except BaseException as error:
+            self._give_up(row, before, error)
+            raise
+
+    def _do(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> str:
+        if errand.operation == "archive":
+            return self._archive(visitor, row, errand)
+        if errand.operation == "rebuild":
+            return self._rebuild(row)
+        if errand.operation == "move":
+            return self._move(visitor, row, errand.new_project)
+        with self.archive.change() as change:
+            change.session.delete(row)
+            change.remove(folder_of(row))
+        return ""
+
+    def _give_up(self, row: PrearchiveRow, before: str, error: BaseException) -> None:
+        """Put a session back to rest, with the reason why nothing came of it."""
+        with self.archive.change() as change:
+            found = change.session.get(PrearchiveRow, row.number)
+            if found is None:
+                return
+            if isinstance(error, SessionExists | MergeConflict):
+                found.status, found.reasons = "CONFLICT", prearchive.reasons_of(error)
+            elif isinstance(error, BadRequest | NotAnonymized):
+                found.status, found.reasons = "ERROR", [prearchive.as_reason(0, error.detail)]
+            else:
+                found.status = before
+            change.session.add(found)
+
+    def _archive(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> str:
+        project_id = errand.route.project_id or row.project_id
+        if project_id == UNASSIGNED:
+            raise BadRequest("The session belongs to no project; name one (project=), or move it to one first.")
+        with self.archive.read() as session:
+            project = project_by_name(session, project_id)
+            project_id = writable(session, visitor, project.id if project is not None else project_id).id
+            scripts = anonymize.in_force(session, project_id)
+        subject = errand.route.subject_label or row.subject_label
+        label = errand.route.session_label or row.session_label
+        files = self.archive.files
+        with ExitStack() as stack, disk_errors():
+            names = Names(project_id, subject, label)
+            instances = anonymized(self._read_again(row, stack), scripts, names, files=files, stack=stack)
+            if not instances:
+                raise BadRequest("The session in the prearchive has no DICOM file.")
+            plan = plan_session(instances, Route(project_id, subject, label))
+            deposit = Deposit(self.id_prefix, overwrite=errand.overwrite, quarantine=errand.quarantine)
+            with self.archive.change() as change:
+                uri = store_session(change, visitor, plan, deposit, files=files)
+                found = change.session.get(PrearchiveRow, row.number)
+                if found is not None:
+                    change.session.delete(found)
+                change.remove(folder_of(row))
+        return uri
+
+    def _read_again(self, row: PrearchiveRow, stack: ExitStack) -> list[Instance]:
+        """Return the files of a session under second names; the first ones stay until it is archived."""
+        known: dict[str, Series] = {}
+        instances = []
+        for path in self._paths(row):
+            instance = read_instance(path.name, linked(path, self.archive.files, stack), known)
+            if instance is not None:
+                instances.append(instance)
+        return instances
+
+    def _paths(self, row: PrearchiveRow) -> list[Path]:
+        root = self.archive.files.path(folder_of(row))
+        return sorted(each for each in root.rglob("*") if each.is_file() and not each.is_symlink())
+
+    def _rebuild(self, row: PrearchiveRow) -> str:
+        """Read the headers anew, and take over what they say."""
+        scans: dict[str, dict[str, Any]] = {}
+        modalities = []
+        when: tuple[str, str] | None = None
+        for path in self._paths(row):
+            scan_id = path.parent.parent.name
+            if scan_id in scans or (header := read_header(path)) is None:
+                continue
+            modality = header.text("Modality") or "OT"
+            modalities.append(modality)
+            scans[scan_id] = {
+                "uid": header.text("SeriesInstanceUID") or "",
+                "modality": modality,
+                "description": header.verbatim("SeriesDescription") or "",
+            }
+            when = when or (header.date("StudyDate") or "", header.time("StudyTime") or "")
+        if not scans:
+            raise BadRequest("The session in the prearchive has no DICOM file.")
+        logger.info("session is built", extra={"scans": len(scans), "modality": session_modality(modalities)})
+        with self.archive.change() as change:
+            found = change.session.get(PrearchiveRow, row.number)
+            if found is not None:
+                found.scans, found.status, found.reasons, found.modified_at = scans, READY, [], utc_now()
+                found.scan_date, found.scan_time = when or ("", "")
+                change.session.add(found)
+        return prearchive.address_of(row)
+
+    def _move(self, visitor: Visitor, row: PrearchiveRow, new_project: str | None) -> str:
+        if not new_project:
+            raise BadRequest("Name the project to move to (newProject=).")
+        with self.archive.change() as change:
+            session = change.session
+            if new_project != UNASSIGNED:
+                project = project_by_name(session, new_project)
+                new_project = writable(session, visitor, project.id if project is not None else new_project).id
+            found = session.get(PrearchiveRow, row.number)
+            assert found is not None
+            before = folder_of(found)
+            if new_project != found.project_id:
+                found.stamp = prearchive.free_stamp(session, new_project, found.stamp)
+                found.project_id = new_project
+                change.move(before, folder_of(found))
+            found.status, found.modified_at = READY, utc_now()
+            session.add(found)
+            return prearchive.address_of(found)
+
+    def auto_archive(self, row: PrearchiveRow) -> bool:
+        """Archive a session as its code says; False when it stays, with the reason noted."""
+        overwrite = Overwrite.DELETE if row.code == 5 else Overwrite.NONE
+        visitor = Visitor(row.uploaded_by, everything=True)  # whoever sent it was allowed to when it came in
+        try:
+            self.run(visitor, row, Errand("archive", overwrite=overwrite))
+        except ServiceError as error:
+            logger.info("session stays in the prearchive", extra={"error": type(error).__name__})
+            return False
+        return True
+
+    def recover(self) -> None:
+        """Put sessions at rest that an earlier process was busy with; those that were queued stay queued."""
+        with self.archive.change() as change:
+            busy = list(STATUS_OF.values())
+            for row in change.session.exec(select(PrearchiveRow).where(col(PrearchiveRow.status).in_(busy))).all():
+                row.status = READY
+                change.session.add(row)
+
+
+def _also(errand: Errand) -> frozenset[str]:
+    return frozenset({RECEIVING}) if errand.operation in {"rebuild", "delete"} else frozenset()

@@ -1,0 +1,126 @@
+"""Does in the background what imports leave to it, in a thread of its own. May import SQLModel.
+
+Sessions that no file has come for are built, and archived when their project wants so; orders for the prearchive and
+requests for the inbox are carried out one after another. What is to be done stands in the database, so that the next
+process goes on where this one was cut off.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+
+from embedded_xnat.db.tables import InboxRequestRow, OpenSessionRow, PrearchiveRow
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.imports.inbox import Inbox
+from embedded_xnat.imports.prearchive import READY, RECEIVING
+from embedded_xnat.imports.prearchive_actions import QUEUED, Actions, Errand, errand_of
+from service_kit.errors import ServiceError, Unavailable
+from service_kit.tables import utc_now
+
+logger = logging.getLogger(__name__)
+
+
+class ImportWorker:
+    """Looks from time to time what is to be done.
+
+    Parameters
+    ----------
+    idle_s
+        Called for the seconds after which a session that nothing came in for counts as complete.
+    check_s
+        Seconds between two looks.
+    """
+
+    def __init__(
+        self, actions: Actions, inbox: Inbox | None, *, idle_s: Callable[[], float], check_s: float = 10.0
+    ) -> None:
+        self._actions = actions
+        self._inbox = inbox
+        self._idle_s = idle_s
+        self._check_s = check_s
+        self._awake = threading.Event()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="xnat-imports", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._actions.recover()
+        self._thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """End after what is being done now."""
+        self._is_stopping = True
+        self._awake.set()
+        self._thread.join(timeout_s)
+
+    def wake(self) -> None:
+        """Look at once: there is something to do."""
+        self._awake.set()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            try:
+                self.look(utc_now())
+            except Unavailable:
+                logger.warning("the database does not answer; looking again later")
+            except Exception:
+                logger.exception("looking for imports failed; looking again later")
+            self._awake.wait(self._check_s)
+            self._awake.clear()
+
+    def look(self, now: datetime) -> None:
+        """Do what is to be done at this moment."""
+        archive = self._actions.archive
+        idle_since = now - timedelta(seconds=self._idle_s())
+        with archive.read() as session:
+            queued = session.exec(
+                select(PrearchiveRow).where(col(PrearchiveRow.status).startswith(QUEUED, autoescape=True))
+            ).all()
+            idle = session.exec(
+                select(PrearchiveRow).where(
+                    PrearchiveRow.status == RECEIVING, col(PrearchiveRow.modified_at) <= idle_since
+                )
+            ).all()
+            has_open = session.exec(select(OpenSessionRow).where(col(OpenSessionRow.modified_at) <= idle_since)).first()
+            requests = session.exec(
+                select(InboxRequestRow)
+                .where(col(InboxRequestRow.status).in_(["Queued", "Importing"]))
+                .order_by(col(InboxRequestRow.number))
+            ).all()
+        for row in queued:
+            errand, visitor = errand_of(row.errand)
+            self._try(partial(self._actions.run, visitor, row, errand, is_queued=True))
+        for row in idle:
+            self._try(partial(self._complete, row))
+        if has_open is not None:
+            with archive.change() as change:
+                statement = delete(OpenSessionRow).where(col(OpenSessionRow.modified_at) <= idle_since)
+                change.session.connection().execute(statement)
+        for request in requests:
+            if self._inbox is not None and not self._is_stopping:
+                self._inbox.carry_out(request)
+
+    def _complete(self, row: PrearchiveRow) -> None:
+        """Build a session that is complete, and archive it when its code says so."""
+        self._actions.run(Visitor(row.uploaded_by, everything=True), row, Errand("rebuild"))
+        if row.code:
+            with self._actions.archive.read() as session:
+                again = session.get(PrearchiveRow, row.number)
+            if again is not None and again.status == READY:
+                self._actions.auto_archive(again)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        """Do one thing; that it cannot be done is noted with the session and keeps nothing else from being done."""
+        if self._is_stopping:
+            return
+        try:
+            action()
+        except Unavailable:
+            raise
+        except ServiceError as error:
+            logger.info("a session of the prearchive stays", extra={"error": type(error).__name__})

@@ -1,0 +1,215 @@
+"""The prearchive: what waits there, what can be done with it, and by whom."""
+
+import hashlib
+import io
+import zipfile
+from xml.etree import ElementTree as ET
+
+import pytest
+
+ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
+
+
+@pytest.fixture
+def waiting(send, dicom, zip_of) -> str:
+    """Address of a session with scans 2 and 5 that waits."""
+    two = dicom(SeriesNumber="2", SeriesInstanceUID="1.2.3.5", SeriesDescription="scout", SOPInstanceUID="1.5")
+    answer = send(zip_of(a=dicom(SOPInstanceUID="1.4"), b=two), dest="/prearchive/projects/P")
+    return answer.text.strip()
+
+
+def test_a_session_is_listed_with_what_clients_read(admin, waiting, rows) -> None:
+    for listing in ("/data/prearchive", "/data/prearchive/projects", "/data/prearchive/projects/P", waiting):
+        (row,) = rows(admin.get(listing, params={"format": "json"}))
+        assert row["url"] == waiting.removeprefix("/data")
+        assert (row["name"], row["folderName"], row["subject"], row["project"]) == ("SUBJ_MR", "SUBJ_MR", "SUBJ", "P")
+        assert (row["status"], row["tag"], row["scan_date"], row["scan_time"]) == (
+            "READY",
+            "1.2.3",
+            "2026-02-03",
+            "09:15:00",
+        )
+        assert row["timestamp"].replace("_", "").isdigit()
+        assert "." in row["lastmod"]
+    header = admin.get("/data/prearchive/projects", params={"format": "csv"}).text.splitlines()[0]
+    assert header.startswith("url,name,folderName,timestamp")
+
+
+def test_what_lies_in_a_session_can_be_looked_at_down_to_the_bytes(admin, waiting, rows) -> None:
+    assert rows(admin.get(f"{waiting}/scans")) == [
+        {"ID": "2", "xsiType": "xnat:mrScanData", "series_description": "scout"},
+        {"ID": "5", "xsiType": "xnat:mrScanData", "series_description": "T1  w, 3D"},
+    ]
+    (resource,) = rows(admin.get(f"{waiting}/scans/5/resources"))
+    assert (resource["label"], resource["file_count"]) == ("DICOM", "1")
+    (file,) = rows(admin.get(f"{waiting}/scans/5/resources/DICOM/files"))
+    assert (file["Name"], file["Size"]) == ("a", resource["file_size"])
+    assert len(admin.get(file["URI"]).content) == int(file["Size"])
+    assert admin.head(file["URI"]).headers["content-length"] == file["Size"]
+    for missing in ("scans/9", "scans/9/resources", "scans/5/resources/X/files", "scans/5/resources/DICOM/files/none"):
+        assert admin.get(f"{waiting}/{missing}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2f..%2fP", "%2e%2e/%2e%2e/x", "%00", "a%2f..%2f..%2fb"])
+def test_no_address_leads_out_of_a_session(admin, waiting, name) -> None:
+    answer = admin.get(f"{waiting}/scans/5/resources/DICOM/files/{name}")
+    assert 400 <= answer.status_code < 500
+    assert 400 <= admin.get(f"{waiting}/scans/{name}/resources").status_code < 500
+
+
+def test_a_session_can_be_taken_as_a_zip_and_as_a_document(admin, waiting) -> None:
+    body = admin.get(waiting, params={"format": "zip"})
+    assert body.headers["content-type"] == "application/zip"
+    names = zipfile.ZipFile(io.BytesIO(body.content)).namelist()
+    assert names == ["SUBJ_MR/SCANS/2/DICOM/b", "SUBJ_MR/SCANS/5/DICOM/a"]
+    scan = admin.get(f"{waiting}/scans/5", params={"format": "zip"})
+    assert zipfile.ZipFile(io.BytesIO(scan.content)).namelist() == ["SUBJ_MR/SCANS/5/DICOM/a"]
+    root = ET.fromstring(admin.get(waiting, params={"format": "xml"}).content)
+    space = {"xnat": "http://nrg.wustl.edu/xnat"}
+    assert root.tag == "{http://nrg.wustl.edu/xnat}MRSession"
+    assert (root.get("label"), root.get("UID"), root.find("xnat:date", space).text) == (
+        "SUBJ_MR",
+        "1.2.3",
+        "2026-02-03",
+    )
+    assert [scan.get("ID") for scan in root.findall("xnat:scans/xnat:scan", space)] == ["2", "5"]
+    assert root.find("xnat:scans/xnat:scan[@ID='5']/xnat:frames", space).text == "1"
+
+
+@pytest.mark.parametrize("prefix", ["/data/prearchive", "/prearchive", "/data/archive/prearchive", "prearchive"])
+def test_a_session_is_archived_under_any_form_of_its_address(admin, waiting, rows, prefix, settings) -> None:
+    source = waiting.replace("/data/prearchive", prefix)
+    answer = admin.post("/data/services/archive", data={"src": source, "auto-archive": "false"})
+    assert (answer.status_code, answer.text) == (200, ARCHIVED)
+    assert [row["ID"] for row in rows(admin.get(f"{ARCHIVED}/scans"))] == ["2", "5"]
+    assert rows(admin.get("/data/prearchive/projects")) == []
+    assert not list((settings.data_dir / ".prearchive").rglob("*/DICOM/*"))
+    (file,) = rows(admin.get(f"{ARCHIVED}/scans/5/files"))
+    assert file["digest"] == hashlib.md5(admin.get(file["URI"]).content).hexdigest()
+
+
+def test_labels_can_be_given_while_archiving(admin, waiting) -> None:
+    params = {"src": waiting.replace("_", "%5F"), "dest": "/archive/projects/P/subjects/S9/experiments/S9%2EX"}
+    assert admin.post("/data/services/archive", data=params).text.endswith("/subjects/S9/experiments/S9.X")
+
+
+def test_several_sessions_are_archived_at_once(admin, send, dicom, zip_of, waiting) -> None:
+    body = zip_of(a=dicom(StudyInstanceUID="9.9", SeriesInstanceUID="9.9.1", PatientID="OTHER"))
+    second = send(body, dest="/prearchive/projects/P").text.strip()
+    answer = admin.post("/data/services/archive", params=[("src", waiting), ("src", second)])
+    assert answer.text.splitlines() == [ARCHIVED, ARCHIVED.replace("SUBJ_MR", "OTHER")]
+
+
+def test_a_session_that_does_not_fit_stays_with_the_reason(admin, send, dicom, zip_of, waiting, rows) -> None:
+    send(zip_of(a=dicom(StudyInstanceUID="9.9")), project="P")
+    answer = admin.post("/data/services/archive", params={"src": waiting, "overwrite": "append"})
+    assert answer.status_code == 409
+    assert rows(admin.get(waiting))[0]["status"] == "CONFLICT"
+    assert [row["code"] for row in rows(admin.get(f"{waiting}/logs"))] == ["5"]
+    rebuilt = admin.post("/data/services/prearchive/rebuild", params={"src": waiting})
+    assert (rebuilt.status_code, rows(admin.get(waiting))[0]["status"]) == (200, "READY")
+    params = {"src": waiting, "session": "ELSE"}
+    assert admin.post("/data/services/archive", params=params).text.endswith("experiments/ELSE")
+
+
+def test_rebuilding_reads_the_files_again(admin, waiting, dicom, rows, settings) -> None:
+    folder = settings.data_dir / ".prearchive" / waiting.removeprefix("/data/prearchive/projects/") / "SCANS"
+    (folder / "5" / "DICOM" / "a").write_bytes(dicom(SeriesDescription="corrected", StudyDate="20260301"))
+    assert admin.post(waiting, data={"action": "build"}).status_code == 200
+    assert rows(admin.get(f"{waiting}/scans"))[1]["series_description"] == "corrected"
+    for path in folder.rglob("DICOM/*"):
+        path.write_bytes(b"no DICOM any more")
+    assert admin.post(waiting, params={"action": "rebuild"}).status_code == 400
+    assert rows(admin.get(waiting))[0]["status"] == "ERROR"
+
+
+def test_a_session_moves_to_another_project_with_its_files(admin, waiting, rows) -> None:
+    admin.put("/data/projects/Q")
+    params = {"src": waiting.removeprefix("/data"), "newProject": "Q", "async": "false"}
+    answer = admin.post("/data/services/prearchive/move", data=params)
+    assert answer.status_code == 200
+    moved = waiting.replace("/projects/P/", "/projects/Q/")
+    assert answer.text == moved
+    assert admin.get(waiting).status_code == 404
+    (file,) = rows(admin.get(f"{moved}/scans/5/resources/DICOM/files"))
+    assert admin.get(file["URI"]).status_code == 200
+    assert admin.post("/data/services/prearchive/move", params={"src": moved}).status_code == 400
+    assert admin.post(moved, params={"action": "move", "newProject": "NONE"}).status_code == 404
+
+
+@pytest.mark.parametrize("how", ["service", "address", "action"])
+def test_a_session_is_deleted_with_its_files(admin, waiting, rows, settings, how) -> None:
+    if how == "service":
+        answer = admin.post("/data/services/prearchive/delete", params={"src": waiting})
+    else:
+        answer = admin.delete(waiting) if how == "address" else admin.post(waiting, data={"action": "delete"})
+    assert answer.status_code == 200
+    assert rows(admin.get("/data/prearchive")) == []
+    assert not list((settings.data_dir / ".prearchive").rglob("*/DICOM/*"))
+
+
+def test_work_can_be_left_to_the_background(admin, waiting, rows, look, server) -> None:
+    admin.put("/data/projects/Q")
+    worker = server.app.state.import_worker
+    worker.stop()
+    params = {"src": waiting, "newProject": "Q", "async": "true"}
+    assert admin.post("/data/services/prearchive/move", params=params).status_code == 200
+    assert rows(admin.get(waiting))[0]["status"] == "QUEUED_MOVING"
+    assert admin.post("/data/services/archive", params={"src": waiting}).status_code == 403
+    worker._is_stopping = False
+    look()
+    assert rows(admin.get("/data/prearchive/projects/Q"))[0]["status"] == "READY"
+
+
+def test_work_that_a_kill_cut_off_can_be_begun_anew(admin, waiting, rows, server) -> None:
+    from embedded_xnat.db.tables import PrearchiveRow
+
+    with server.app.state.archive.change() as change:
+        row = change.session.get(PrearchiveRow, 1)
+        row.status = "ARCHIVING"
+        change.session.add(row)
+    assert admin.post("/data/services/archive", params={"src": waiting}).status_code == 403
+    server.app.state.import_worker._actions.recover()
+    assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
+
+
+BAD_SOURCES = ["", "/prearchive", "/prearchive/projects/P", "/data/projects/P", "/prearchive/projects/P/../../x"]
+
+
+@pytest.mark.parametrize("source", BAD_SOURCES)
+@pytest.mark.parametrize("service", ["archive", "prearchive/move", "prearchive/delete", "prearchive/rebuild"])
+def test_sources_that_are_none_are_refused(admin, source, service) -> None:
+    answer = admin.post(f"/data/services/{service}", params={"src": source, "newProject": "P"})
+    assert answer.status_code in {400, 404}
+
+
+RIGHTS = [
+    # who, may see and handle what waits for P
+    ("olive", True),
+    ("mary", True),
+    ("carl", False),
+    ("zoe", False),
+]
+
+
+@pytest.mark.parametrize(("who", "may"), RIGHTS)
+def test_members_handle_what_waits_and_others_do_not_see_it(admin, as_user, waiting, rows, who, may) -> None:
+    for role, name in (("Owners", "olive"), ("Members", "mary"), ("Collaborators", "carl")):
+        admin.put(f"/data/projects/P/users/{role}/{name}")
+    client = as_user(who)
+    assert len(rows(client.get("/data/prearchive"))) == int(may)
+    status = 200 if may else 404
+    assert client.get(waiting).status_code == status
+    assert client.get(f"{waiting}/scans/5/resources/DICOM/files/a").status_code == status
+    admin.put("/data/projects/Q")
+    moved = client.post("/data/services/prearchive/move", params={"src": waiting, "newProject": "Q"})
+    assert moved.status_code == 404
+    assert client.post("/data/services/prearchive/rebuild", params={"src": waiting}).status_code == status
+    assert client.post("/data/services/archive", params={"src": waiting}).status_code == status
+
+
+def test_what_belongs_to_no_project_is_archived_only_into_one(admin, send, dicom, zip_of, as_user) -> None:
+    uri = send(zip_of(a=dicom())).text.strip()
+    assert as_user("zoe").get(uri).status_code == 404
+    assert admin.post("/data/services/archive", params={"src": uri}).status_code == 400
+    assert admin.post("/data/services/archive", params={"src": uri, "project": "P"}).text == ARCHIVED
