@@ -11,7 +11,7 @@ from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.domain.addresses import Address, ObjectKind, parse_address
 from embedded_xnat.domain.tables import Query
 from embedded_xnat.domain.values import truth
-from embedded_xnat.imports.rescan import pull_from_headers
+from embedded_xnat.imports.rescan import fix_scan_types, pull_from_headers
 from embedded_xnat.logins.gate import is_navigation, visitor_of
 from embedded_xnat.objects import endpoints, project_endpoints, share_endpoints
 from embedded_xnat.objects.bodies import document_of
@@ -108,10 +108,14 @@ async def answer(request: Request, path: str) -> Response:
 
 
 def _answer(call: Call) -> Response:
+    pulls = truth(call.query.get("pullDataFromHeaders"), name="pullDataFromHeaders")
+    fixes = truth(call.query.get("fixScanTypes"), name="fixScanTypes")
     response = _handler(call.request.method, call.address)(call)
     is_put = call.request.method == "PUT" and call.address.kind is ObjectKind.EXPERIMENT
-    if is_put and truth(call.query.get("pullDataFromHeaders"), name="pullDataFromHeaders"):
+    if is_put and pulls:
         pull_from_headers(call.archive, call.visitor, call.address)
+    if is_put and fixes:
+        fix_scan_types(call.archive, call.visitor, call.address)
     return response
 
 

@@ -61,7 +61,7 @@ def _import(request: Request, body: Body, options: ImportOptions) -> list[str]:
     if not body.files:
         raise BadRequest("The request brings no file.")
     with ExitStack() as stack, disk_errors():
-        received = [(name, incoming.finish()) for name, incoming in body.files]
+        received = [(name, incoming.finish(sync=False)) for name, incoming in body.files]
         upload = read_upload(received, archive.files, stack)
         importer = Importer(archive, visitor_of(request), settings_of(request).id_prefix)
         return importer.run(upload, options, stack)

@@ -88,10 +88,21 @@ class Importer:
         with self.archive.read() as session:
             directions = [self._direct(session, instances, options) for instances in studies]
         plans = [self._plans(direction, stack) for direction in directions]
+        sessions = list(zip(directions, plans, strict=True))
+        if self.keeps_conflicts:
+            return [self._put_or_keep(direction, both, options) for direction, both in sessions]
         with self.archive.change() as change:
-            return [
-                self._put(change, direction, both, options) for direction, both in zip(directions, plans, strict=True)
-            ]
+            return [self._put(change, direction, both, options) for direction, both in sessions]
+
+    def _put_or_keep(self, direction: Direction, plans: tuple[Plan, Plan], options: ImportOptions) -> str:
+        """Put one session where it belongs, or into the prearchive with the reason why it does not fit there."""
+        try:
+            with self.archive.change() as change:
+                return self._put(change, direction, plans, options)
+        except (SessionExists, MergeConflict) as conflict:
+            reasons = prearchive.reasons_of(conflict)
+        with self.archive.change() as change:
+            return self._keep(change, direction, plans[0], status="CONFLICT", reasons=reasons)
 
     def _direct(self, session: Session, instances: Sequence[Instance], options: ImportOptions) -> Direction:
         series = instances[0].series
@@ -138,13 +149,7 @@ class Importer:
             is_direct=is_gradual,
             is_renamed=options.is_renamed,
         )
-        try:
-            with change.session.begin_nested():
-                return store_session(change, self.visitor, plan, deposit, files=self.archive.files)
-        except (SessionExists, MergeConflict) as conflict:
-            if not self.keeps_conflicts:
-                raise
-            return self._keep(change, direction, kept, status="CONFLICT", reasons=prearchive.reasons_of(conflict))
+        return store_session(change, self.visitor, plan, deposit, files=self.archive.files)
 
     def _keep(
         self,

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from embedded_xnat.imports.elements import is_dicom
 from embedded_xnat.imports.importing import Importer
 from embedded_xnat.imports.options import ImportOptions, read_options
 from embedded_xnat.imports.reading import Upload, copied
+from embedded_xnat.imports.records import Overwrite
 from embedded_xnat.imports.routing import project_by_name, writable
 from embedded_xnat.resources.uploads import disk_errors
 from embedded_xnat.storage.archive import Archive
@@ -110,6 +112,8 @@ class Inbox:
 
     def _import(self, visitor: Visitor, row: InboxRequestRow) -> tuple[list[str], list[Path]]:
         files, options = self._archive.files, _options(row.parameters)
+        if row.status == "Importing" and options.overwrite is None:  # a kill cut it off: what it stored stays
+            options = replace(options, overwrite=Overwrite.APPEND)
         upload = Upload()
         taken: list[Path] = []
         with self._archive.read() as session:

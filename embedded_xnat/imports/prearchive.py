@@ -193,8 +193,8 @@ def address_of(row: PrearchiveRow) -> str:
     return f"/data/prearchive/projects/{row.project_id}/{row.stamp}/{row.folder}"
 
 
-def list_sessions(session: Session, visitor: Visitor, project_id: str | None = None) -> list[PrearchiveRow]:
-    """Return the sessions a visitor may handle; unassigned ones only for those who may do everything."""
+def list_sessions(session: Session, visitor: Visitor, project_id: str | None = None) -> list[Row]:
+    """Return the table of sessions a visitor may handle; unassigned ones only for those who may do everything."""
     statement = select(PrearchiveRow).order_by(col(PrearchiveRow.number))
     if project_id is not None:
         statement = statement.where(PrearchiveRow.project_id == project_id)
@@ -204,7 +204,7 @@ def list_sessions(session: Session, visitor: Visitor, project_id: str | None = N
         if row.project_id not in may:
             may[row.project_id] = may_handle(session, visitor, row.project_id)
         if may[row.project_id]:
-            rows.append(row)
+            rows.append(session_row(row))
     return rows
 
 

@@ -54,7 +54,7 @@ def list_prearchive(request: Request, project_id: str | None = None) -> Response
         if project_id is not None and project_id != UNASSIGNED:
             locate(session, Address((Step(ObjectKind.PROJECT, project_id),)), visitor)
         rows = prearchive.list_sessions(session, visitor, project_id)
-    return _table(request, [prearchive.session_row(row) for row in rows], list(prearchive.COLUMNS))
+    return _table(request, rows, list(prearchive.COLUMNS))
 
 
 @router.api_route(_ONE, methods=_READ)

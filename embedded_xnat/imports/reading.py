@@ -68,17 +68,17 @@ def _unpack(archive: Path, upload: Upload, files: FileStore, stack: ExitStack) -
         with keep:
             while chunk := handle.read(CHUNK):
                 incoming.write(chunk)
-            if upload.add(name, incoming.finish()):
+            if upload.add(name, incoming.finish(sync=False)):
                 stack.enter_context(keep.pop_all())
 
 
 def copied(path: Path, files: FileStore, stack: ExitStack) -> Stored:
-    """Return a copy of a file from outside, durable under a temporary name."""
+    """Return a copy of a file from outside, under a temporary name."""
     incoming = stack.enter_context(files.incoming())
     with path.open("rb") as handle:
         while chunk := handle.read(CHUNK):
             incoming.write(chunk)
-    return incoming.finish()
+    return incoming.finish(sync=False)
 
 
 def linked(path: Path, files: FileStore, stack: ExitStack) -> Stored:
@@ -120,7 +120,7 @@ def anonymized(
         with keep:
             stored = instance.stored
             if rewrite(stored.temporary, incoming, scripts, names):
-                stored = incoming.finish()
+                stored = incoming.finish(sync=False)
             again = read_instance(instance.name, stored, known)
             if again is None:
                 raise NotAnonymized

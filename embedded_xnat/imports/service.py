@@ -72,7 +72,6 @@ def store_session(change: Change, visitor: Visitor, plan: Plan, deposit: Deposit
                 session, visitor, project, label=route.subject_label, id_prefix=deposit.id_prefix
             )
         experiment = _new_session(session, visitor, project, subject, plan=plan, id_prefix=deposit.id_prefix)
-    change.archived.add(experiment.id)
     if deposit.quarantine:
         experiment.status = "quarantined"
     if deposit.is_direct:
@@ -81,6 +80,7 @@ def store_session(change: Change, visitor: Visitor, plan: Plan, deposit: Deposit
     address = Address((Step(ObjectKind.PROJECT, project.id),))
     owner = Located(visitor, address, project=project, owning_project=project, experiment=experiment)
     _store_scans(change, files, owner, plan.scans, deposit=deposit)
+    change.archived.add(experiment.id)
     return f"/data/archive/projects/{project.id}/subjects/{subject.label}/experiments/{experiment.label}"
 
 

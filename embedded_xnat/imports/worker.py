@@ -45,6 +45,7 @@ class ImportWorker:
         self._check_s = check_s
         self._awake = threading.Event()
         self._is_stopping = False
+        self._looking = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="xnat-imports", daemon=True)
 
     def start(self) -> None:
@@ -75,6 +76,10 @@ class ImportWorker:
 
     def look(self, now: datetime) -> None:
         """Do what is to be done at this moment."""
+        with self._looking:
+            self._look(now)
+
+    def _look(self, now: datetime) -> None:
         archive = self._actions.archive
         idle_since = now - timedelta(seconds=self._idle_s())
         with archive.read() as session:

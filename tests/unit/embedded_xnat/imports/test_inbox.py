@@ -1,0 +1,136 @@
+"""Folders in the inbox of the server: who may import from which, and what becomes of them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from embedded_xnat.app import create_app
+from embedded_xnat.settings import EmbeddedXnatSettings
+
+ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    (folder / "P").mkdir(parents=True)
+    (folder / "Q").mkdir()
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, golden_home: Path, inbox: Path) -> EmbeddedXnatSettings:
+    home = Path(shutil.copytree(golden_home, tmp_path / "home"))
+    return EmbeddedXnatSettings(
+        data_dir=home / "data",
+        database_url=f"sqlite:///{home}/xnat.db",
+        accounts_database_url=f"sqlite:///{home}/accounts.db",
+        inbox_dir=inbox,
+        session_check_s=3600,
+    )
+
+
+@pytest.fixture
+def ask(admin, look):
+    """Return what asks for an import from the inbox and gives the finished request."""
+
+    def post(path: str, client: TestClient = admin, **params):
+        params = {"import-handler": "inbox", "path": path, "cleanupAfterImport": "false", **params}
+        answer = client.post("/data/services/import", params=params)
+        if answer.status_code != 200:
+            return answer
+        uri = answer.text.strip()
+        assert client.get(uri).json()["status"] in {"Queued", "Importing", "Completed", "Failed"}
+        look()
+        return client.get(uri).json()
+
+    return post
+
+
+def test_a_folder_of_the_inbox_becomes_a_session(ask, inbox, dicom, admin, rows) -> None:
+    (inbox / "P" / "visit").mkdir()
+    (inbox / "P" / "visit" / "a").write_bytes(dicom())
+    (inbox / "P" / "note.txt").write_text("no image")
+    (inbox / "P" / "link").symlink_to("/etc/passwd")
+    found = ask(str(inbox / "P"), PROJECT_ID="P")
+    assert (found["status"], found["resolution"]) == ("Completed", ARCHIVED)
+    assert found["parameters"] == {"PROJECT_ID": "P"}
+    assert (found["username"], found["enabled"], found["clenaupAfterImport"]) == ("admin", True, False)
+    assert found["created"] <= found["timestamp"]
+    assert found["sessionPath"] == str(inbox / "P")
+    assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
+    assert (inbox / "P" / "visit" / "a").exists()
+
+
+def test_what_was_imported_is_cleaned_up_when_asked_for_and_nothing_else(ask, inbox, dicom) -> None:
+    (inbox / "P" / "visit").mkdir()
+    (inbox / "P" / "visit" / "a").write_bytes(dicom())
+    (inbox / "P" / "note.txt").write_text("no image")
+    assert ask("P", PROJECT_ID="P", cleanupAfterImport="true")["clenaupAfterImport"] is True
+    assert sorted(path.name for path in inbox.rglob("*")) == ["P", "Q", "note.txt"]
+
+
+def test_a_session_that_is_there_waits_in_the_prearchive(ask, inbox, dicom, send, zip_of, admin, rows) -> None:
+    send(zip_of(a=dicom()), project="P")
+    (inbox / "P" / "a").write_bytes(dicom())
+    found = ask("P", PROJECT_ID="P")
+    assert found["resolution"].startswith("/data/prearchive/projects/P/")
+    assert rows(admin.get(found["resolution"]))[0]["status"] == "CONFLICT"
+
+
+def test_a_request_that_a_kill_cut_off_is_carried_out_again(ask, inbox, dicom, admin, rows, server, look) -> None:
+    from embedded_xnat.db.tables import InboxRequestRow
+
+    (inbox / "P" / "a").write_bytes(dicom())
+    ask("P", PROJECT_ID="P")
+    with server.app.state.archive.change() as change:
+        row = change.session.get(InboxRequestRow, 1)
+        row.status = "Importing"
+        change.session.add(row)
+    look()
+    assert admin.get("/data/services/import/inbox/1").json()["resolution"] == ARCHIVED
+    assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
+    assert rows(admin.get("/data/prearchive")) == []
+
+
+def test_a_folder_without_images_fails_with_a_sentence(ask, inbox) -> None:
+    (inbox / "P" / "note.txt").write_text("no image")
+    found = ask("P", PROJECT_ID="P", cleanupAfterImport="true")
+    assert (found["status"], found["resolution"]) == ("Failed", "The upload has no DICOM file.")
+    assert (inbox / "P" / "note.txt").exists()
+
+
+@pytest.mark.parametrize("path", ["", "/etc", "..", "P/../..", "/etc/passwd", "nowhere", "P/out", "a\x00b", "x" * 5000])
+def test_nothing_outside_of_the_inbox_can_be_named(ask, inbox, path) -> None:
+    (inbox / "P" / "out").symlink_to("/etc")
+    answer = ask(path, PROJECT_ID="P")
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith(("(path=).", "that you may import from."))
+
+
+def test_members_import_from_the_folder_of_their_project_only(ask, inbox, dicom, admin, as_user) -> None:
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/P/users/Members/mary")
+    for project in ("P", "Q"):
+        (inbox / project / "a").write_bytes(dicom())
+    mary = as_user("mary")
+    assert ask("Q", mary, PROJECT_ID="P").status_code == 400
+    assert ask("Q", mary, PROJECT_ID="Q").status_code == 404
+    assert ask("P", mary).status_code == 400
+    assert ask("P", mary, PROJECT_ID="P")["status"] == "Completed"
+    assert as_user("zoe").get("/data/services/import/inbox/1").status_code == 404
+
+
+def test_a_server_without_an_inbox_says_so(tmp_path, golden_home) -> None:
+    home = Path(shutil.copytree(golden_home, tmp_path / "other"))
+    settings = EmbeddedXnatSettings(
+        data_dir=home / "data",
+        database_url=f"sqlite:///{home}/xnat.db",
+        accounts_database_url=f"sqlite:///{home}/accounts.db",
+    )
+    with TestClient(create_app(settings)) as server:
+        server.put("/data/services/auth", data={"username": "admin", "password": "correct horse battery"})
+        answer = server.post("/data/services/import", params={"import-handler": "inbox", "path": "x"})
+    assert (answer.status_code, "COHORTFLOW_XNAT_INBOX_DIR" in answer.text) == (400, True)
