@@ -36,6 +36,8 @@ study_app = typer.Typer(
 user_app = typer.Typer(help="Add and list users, issue API tokens.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(study_app, name="study")
 app.add_typer(user_app, name="user")
+xnat_app = typer.Typer(help="Look after the embedded archive.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(xnat_app, name="xnat")
 
 HomeOption = Annotated[
     Path | None,
@@ -271,6 +273,32 @@ def user_token(
     from deployments.commands import user
 
     user.token(_home(home), username, name=name, scopes=scope or (), days=days, console=_console())
+
+
+@xnat_app.command("check")
+def xnat_check(
+    *,
+    home: HomeOption = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of an archive that runs alone; with --database.")
+    ] = None,
+    database: Annotated[str | None, typer.Option(metavar="URL", help="Its database (SQLAlchemy URL).")] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend it; nothing is deleted. Stop the archive's server first.")
+    ] = False,
+    digests: Annotated[bool, typer.Option(help="Read every file and compare its digest, too.")] = True,
+) -> None:
+    """Compare the archive's database with its files; exit code 1 when something is wrong and was not mended."""
+    from deployments.commands import xnat
+
+    if (data is None) != (database is None):
+        raise typer.BadParameter("--data and --database go together")
+    if data is None or database is None:
+        place = xnat.place_of(_home(home), is_chosen=home is not None)
+    else:
+        place = xnat.Place(data.expanduser().absolute(), database)
+    if not xnat.check(place, repair=repair, digests=digests, console=_console()):
+        raise typer.Exit(1)
 
 
 def _home(path: Path | None, kind: str = "home") -> Home:

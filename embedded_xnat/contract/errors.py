@@ -7,6 +7,7 @@
     │   ├── NoSuchObject          no object at this address, or none the caller may see
     │   ├── NoSuchFile            no file of this name in the resource
     │   └── NoPicture             nothing of a scan can be drawn
+    │   └── NoArchive             no archive in a folder on disk
     ├── Conflict
     │   ├── LabelTaken            another object has this label
     │   ├── AlreadyThere          the resource, or the share, exists
@@ -56,6 +57,16 @@ class NoPicture(NotFound):
     def __init__(self, reason: str) -> None:
         super().__init__(f"This scan cannot be shown: {reason[:1].lower()}{reason[1:]}.")
         self.reason = reason
+
+
+class NoArchive(NotFound):
+    """No archive in a folder on disk."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"There is no archive in {folder}: its folder or its database is missing. Start the server once."
+        )
+        self.folder = folder
 
 
 class LabelTaken(Conflict):

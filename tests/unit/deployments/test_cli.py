@@ -32,7 +32,9 @@ def cohortflow(*arguments, **environment):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["demo", "--help"], ["study", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["up", "--help"], ["demo", "--help"], ["study", "--help"], ["xnat", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys\nfrom typer.testing import CliRunner\nbefore = set(sys.modules)\nfrom deployments.cli import app\n"
@@ -56,6 +58,7 @@ def test_help_imports_nothing_heavy(arguments):
         "user add",
         "user list",
         "user token",
+        "xnat check",
     ],
 )
 def test_every_command_explains_itself(command):
@@ -125,3 +128,36 @@ def test_a_port_that_cannot_be_is_refused_with_a_sentence(arguments):
     assert result.exit_code == 2
     assert "Invalid value for '--" in result.output
     assert "65535" in result.output or "equal to 0" in result.output
+
+
+def test_the_check_of_the_archive_finds_and_mends(tmp_path):
+    from starlette.testclient import TestClient
+
+    from embedded_xnat.app import create_app
+    from embedded_xnat.settings import EmbeddedXnatSettings
+
+    home = tmp_path / "home"
+    (home / "databases").mkdir(parents=True)
+    database_url = f"sqlite:///{home}/databases/xnat.db"
+    settings = EmbeddedXnatSettings(
+        data_dir=home / "xnat", database_url=database_url, accounts_database_url=f"sqlite:///{home}/databases/a.db"
+    )
+    with TestClient(create_app(settings)):
+        done = cohortflow("xnat", "check", "--home", str(home))
+        assert (done.returncode, "Nothing is wrong" in done.stdout) == (0, True), done.stderr
+        refused = cohortflow("xnat", "check", "--home", str(home), "--repair")
+        assert (refused.returncode, "Stop the archive server" in refused.stderr) == (9, True)
+    (home / "xnat" / "GONE").mkdir()
+    (home / "xnat" / "GONE" / "x").write_bytes(b"x")
+    place = ["--data", str(home / "xnat"), "--database", database_url]
+    done = cohortflow("xnat", "check", *place)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "GONE: is a folder of no object (any more)")
+    mended = cohortflow("xnat", "check", *place, "--repair")
+    assert (mended.returncode, "moved to .quarantine/" in mended.stdout) == (0, True)
+    assert cohortflow("xnat", "check", *place).returncode == 0
+
+
+def test_the_check_of_an_archive_that_is_not_there_is_one_sentence(tmp_path):
+    done = cohortflow("xnat", "check", "--home", str(tmp_path))
+    assert (done.returncode, "no archive" in done.stderr) == (9, True)
+    assert cohortflow("xnat", "check", "--data", str(tmp_path)).returncode == 2

@@ -1,0 +1,1 @@
+"""Compares what the database knows with what lies on disk, and mends the difference without deleting data."""
