@@ -24,6 +24,7 @@ from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
+from embedded_xnat.resources import service_endpoints
 from embedded_xnat.search import endpoints as search_endpoints
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import access_requests, config_endpoints, custom_forms, other_parts, people
@@ -81,6 +82,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         import_endpoints.router,
         search_endpoints.router,
         prearchive_endpoints.router,
+        service_endpoints.router,
         tree.router,
     ):
         app.include_router(router)

@@ -80,10 +80,10 @@ class EmbeddedXnatSettings(BaseSettings):
     )
 
     max_upload_bytes: int = Field(
-        default=200 * 1024**3,
+        default=8 * 1024**3,
         ge=1024,
         validation_alias="COHORTFLOW_XNAT_MAX_UPLOAD_BYTES",
-        description="Largest body that is accepted.",
+        description="Largest body that is accepted; a longer one is refused by what it declares, before it is read.",
     )
 
     @field_validator("webhook_networks")

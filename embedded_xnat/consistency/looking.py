@@ -4,7 +4,6 @@ It may run beside a server that works: what looks wrong is looked at once more, 
 database says the same before and after the second look at the disk and no change of it is under way.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from embedded_xnat.consistency.shelves import Shelves, folder_of_resource, read_
 from embedded_xnat.db.tables import FileRow, MoveRow, PrearchiveRow
 from embedded_xnat.domain.layout import PREARCHIVE
 from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.files import digest_of, walk
 from embedded_xnat.storage.holding import is_held
-
-CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -180,28 +178,6 @@ class Inspector:
             if session.get(PrearchiveRow, number) is None or read_shelves(session).is_moving(folder):
                 return False
         return not (self._root / folder).is_dir()
-
-
-def walk(folder: Path) -> Iterator[Path]:
-    """Yield everything below a folder that is no folder itself; links are not followed."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from walk(Path(entry.path))
-        else:
-            yield Path(entry.path)
-
-
-def digest_of(path: Path) -> str:
-    """Return the md5 of a file."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as handle:
-        while chunk := handle.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _parents(path: str) -> list[str]:

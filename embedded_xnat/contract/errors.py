@@ -6,7 +6,7 @@
     ├── NotFound
     │   ├── NoSuchObject          no object at this address, or none the caller may see
     │   ├── NoSuchFile            no file of this name in the resource
-    │   └── NoPicture             nothing of a scan can be drawn
+    │   ├── NoPicture             nothing of a scan can be drawn
     │   └── NoArchive             no archive in a folder on disk
     ├── Conflict
     │   ├── LabelTaken            another object has this label

@@ -1,8 +1,10 @@
 """Reads objects of the archive. May import SQLModel. Each function takes the session of a unit of work."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from sqlalchemy import func, update
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
 from embedded_xnat.db.tables import (
@@ -88,6 +90,12 @@ def assessor_of(session: Session, session_id: str, key: str) -> ExperimentRow | 
     return session.exec(statement).first()
 
 
+def assessors_of(session: Session, session_id: str) -> list[ExperimentRow]:
+    """Return the assessors of a session, in order of creation."""
+    statement = select(ExperimentRow).where(ExperimentRow.session_id == session_id)
+    return list(session.exec(statement.order_by(col(ExperimentRow.number))))
+
+
 def scan_of(session: Session, experiment_id: str, kind: ObjectKind, key: str) -> ScanRow | None:
     """Return a scan or reconstruction of a session."""
     statement = select(ScanRow).where(
@@ -149,6 +157,33 @@ def files_of(session: Session, resource_numbers: list[int]) -> list[FileRow]:
         .order_by(col(FileRow.resource_number), col(FileRow.path))
     )
     return list(session.exec(statement))
+
+
+class FileFacts(NamedTuple):
+    """What listings and archives need of a file; a row object would take ten times the memory."""
+
+    resource_number: int
+    path: str
+    size: int
+    md5: str
+    format: str | None
+    content: str | None
+    tags: str | None
+
+
+def file_facts(session: Session, resource_numbers: list[int]) -> Iterator[FileFacts]:
+    """Yield the files of resources, by resource and path."""
+    columns = [col(getattr(FileRow, name)) for name in FileFacts._fields]
+    for start in range(0, len(resource_numbers), 500):
+        part = resource_numbers[start : start + 500]
+        statement = (
+            columns_of(*columns)
+            .where(col(FileRow.resource_number).in_(part))
+            .order_by(col(FileRow.resource_number), col(FileRow.path))
+            .execution_options(yield_per=1000)
+        )
+        for row in session.connection().execute(statement):
+            yield FileFacts(*row)
 
 
 def file_of(session: Session, resource_number: int, path: str) -> FileRow | None:

@@ -1,10 +1,9 @@
 """Answers requests for resources and files, except uploads. May import Starlette."""
 
-import mimetypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlmodel import Session
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from embedded_xnat.contract.errors import NoSuchFile, NoSuchObject
 from embedded_xnat.db.tables import ResourceRow
@@ -16,6 +15,7 @@ from embedded_xnat.objects import changes
 from embedded_xnat.objects.endpoints import Call, table
 from embedded_xnat.objects.locate import Located, locate
 from embedded_xnat.resources import service
+from embedded_xnat.resources.downloads import file_response, open_file
 from embedded_xnat.resources.service import Labels, Shelf
 from embedded_xnat.storage.zipping import Entry, tar_stream, zip_stream
 
@@ -25,8 +25,6 @@ _ARCHIVES = {
     "tar.gz": "application/gzip",
     "tgz": "application/gzip",
 }
-#: Shown by a browser as they are; everything else is offered for saving.
-_INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain"})
 
 
 def find_owner(session: Session, call: Call, action: Action = Action.READ) -> tuple[Located, str | None]:
@@ -54,7 +52,7 @@ def find_shelves(session: Session, call: Call) -> list[Shelf]:
     key = call.address.key(ObjectKind.RESOURCE)
     owners = service.owners(session, found, selector)
     if selector is None and truth(call.query.get("all"), name="all") and found.experiment is not None:
-        owners += service.owners(session, found, "ALL")
+        owners += service.parts(session, found)
     shelves = [shelf for owner in owners for shelf in service.shelves(session, owner, key)]
     if key is not None and not shelves and selector is None and key not in {"ALL", "*"}:
         raise NoSuchObject("resource")
@@ -81,12 +79,25 @@ def read_resource(call: Call) -> Response:
 
 
 def put_resource(call: Call) -> Response:
-    """Make a resource."""
+    """Make a resource; or change what is said about one, when the request sets fields of it and no label."""
     label = call.address.key(ObjectKind.RESOURCE) or ""
+    fields = {name.partition("/")[2] for name, _ in call.query.parameters if name.startswith("xnat:resourceCatalog/")}
     with call.archive.change() as change:
+        if fields and "label" not in fields and _has_resource(change.session, call):
+            found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
+            assert found.resource is not None
+            service.describe(change.session, found.resource, labels_of(call))
+            return PlainTextResponse("")
         found, _ = find_owner(change.session, call, Action.CREATE)
         service.create_resource(change, found, label, labels_of(call))
     return PlainTextResponse("")
+
+
+def _has_resource(session: Session, call: Call) -> bool:
+    try:
+        return locate(session, call.address, call.visitor).resource is not None
+    except NoSuchObject:
+        return False
 
 
 def delete_resource(call: Call) -> Response:
@@ -107,36 +118,32 @@ def read_files(call: Call) -> Response:
         if packing in _ARCHIVES:
             return pack_files(call, packing)
         with call.archive.read() as session:
-            return table(call, service.file_rows(session, find_shelves(session, call)))
+            return table(call, service.file_rows(session, find_shelves(session, call), wanted_files(call)))
     with call.archive.read() as session:
         shelf, file = service.find_file(session, find_shelves(session, call), call.address.file_path)
-        path, md5, is_dicom = call.archive.files.path(shelf.folder / file.path), file.md5, file.format == "DICOM"
-    if not path.is_file():
-        raise NoSuchFile
-    kind = mimetypes.guess_type(path.name)[0] or ("application/dicom" if is_dicom else "application/octet-stream")
-    headers = {"ETag": f'"{md5}"', "Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
-    return FileResponse(
-        path,
-        media_type=kind,
-        headers=headers,
-        filename=path.name,
-        content_disposition_type="inline" if kind in _INLINE else "attachment",
-    )
+        handle = open_file(session, call.archive.files, shelf, file)
+    return file_response(call.request.headers, handle, file)
 
 
 def pack_files(call: Call, packing: str) -> Response:
     """Return the files of resources as a zip or tar stream, below a folder named after their owner."""
     with call.archive.read() as session:
-        entries = service.zip_entries(session, find_shelves(session, call), call.archive.files.root)
+        shelves = find_shelves(session, call)
+        entries = service.zip_entries(session, shelves, call.archive.files.root, wanted_files(call))
     name = f"{call.address.steps[0].key if call.address.steps else 'files'}.{packing}"
-    body = _pack(entries, packing)
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}"'.replace("\n", " ")
-    return StreamingResponse(
-        body, media_type=_ARCHIVES[packing], headers={"Content-Disposition": disposition, "Cache-Control": "no-store"}
-    )
+    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    if call.request.method == "HEAD":  # nobody waits for the body; packing it would read every file
+        return Response(media_type=_ARCHIVES[packing], headers=headers)
+    return StreamingResponse(_pack(entries, packing), media_type=_ARCHIVES[packing], headers=headers)
 
 
-def _pack(entries: list[Entry], packing: str) -> Iterator[bytes]:
+def wanted_files(call: Call) -> service.FileFilter:
+    """Return which files of the resources a request is about."""
+    return service.FileFilter(call.query.get("file_format"), call.query.get("file_content"))
+
+
+def _pack(entries: Iterable[Entry], packing: str) -> Iterator[bytes]:
     if packing == "zip":
         return zip_stream(entries)
     return tar_stream(entries, compressed=packing != "tar")

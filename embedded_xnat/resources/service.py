@@ -1,6 +1,6 @@
 """Resources and their files: find, make, fill, list, delete. May import SQLModel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from embedded_xnat.contract.errors import AlreadyThere, BadName, NoSuchFile, NoSuchObject
 from embedded_xnat.db import repository
-from embedded_xnat.db.repository import SCANS
+from embedded_xnat.db.repository import SCANS, FileFacts
 from embedded_xnat.db.tables import FileRow, ResourceRow
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.layout import folder_name
@@ -44,6 +44,19 @@ class Shelf:
     zip_folder: str
 
 
+@dataclass(frozen=True)
+class FileFilter:
+    """Which files are meant, by what was said about them; None for any."""
+
+    format: str | None = None
+    content: str | None = None
+
+    def takes(self, file_format: str | None, content: str | None) -> bool:
+        """Tell whether a file is meant."""
+        wanted = ((self.format, file_format), (self.content, content))
+        return all(texts is None or (have or "") in texts.split(",") for texts, have in wanted)
+
+
 @dataclass
 class Upload:
     """Files that came in for one resource, durable but without their names yet."""
@@ -71,6 +84,18 @@ def owners(session: Session, found: Located, selector: str | None) -> list[Locat
         )
         for name in select_scans(selector, names)
     ]
+
+
+def parts(session: Session, found: Located) -> list[Located]:
+    """Return everything inside a session that has resources: scans, reconstructions, assessors."""
+    assert found.experiment is not None
+    base = {"project": found.project, "owning_project": found.owning_project, "experiment": found.experiment}
+    located = owners(session, found, "ALL")
+    for scan in repository.scans_of(session, found.experiment.id, ObjectKind.RECONSTRUCTION):
+        located.append(Located(found.visitor, found.address, **base, scan=scan))  # type: ignore[arg-type]
+    for assessor in repository.assessors_of(session, found.experiment.id):
+        located.append(Located(found.visitor, found.address, **base, assessor=assessor))  # type: ignore[arg-type]
+    return located
 
 
 def shelves(session: Session, owner: Located, key: str | None = None) -> list[Shelf]:
@@ -131,12 +156,10 @@ def resource_rows(session: Session, found: Sequence[Shelf]) -> list[Row]:
     return rows
 
 
-def file_rows(session: Session, found: Sequence[Shelf]) -> list[Row]:
+def file_rows(session: Session, found: Sequence[Shelf], wanted: FileFilter = FileFilter()) -> list[Row]:
     """Return the table of the files in resources."""
-    by_number = {each.resource.number: each for each in found}
     rows = []
-    for file in repository.files_of(session, [number for number in by_number if number]):
-        each = by_number[file.resource_number]
+    for each, file in _files(session, found, wanted):
         rows.append(
             {
                 "Name": file.path.rpartition("/")[2],
@@ -146,21 +169,28 @@ def file_rows(session: Session, found: Sequence[Shelf]) -> list[Row]:
                 "file_tags": as_text(file.tags),
                 "file_format": as_text(file.format),
                 "file_content": as_text(file.content),
-                "cat_ID": str(file.resource_number),
+                "cat_ID": str(each.resource.number),
                 "digest": file.md5,
             }
         )
     return rows
 
 
-def zip_entries(session: Session, found: Sequence[Shelf], root: Path) -> list[Entry]:
+def zip_entries(session: Session, found: Sequence[Shelf], root: Path, wanted: FileFilter = FileFilter()) -> list[Entry]:
     """Return what goes into a zip of resources."""
-    by_number = {each.resource.number: each for each in found}
-    entries = []
-    for file in repository.files_of(session, [number for number in by_number if number]):
-        each = by_number[file.resource_number]
-        entries.append(Entry(f"{each.zip_folder}/{file.path}", root / each.folder / file.path))
-    return entries
+    base = str(root)
+    return [
+        Entry(f"{each.zip_folder}/{file.path}", f"{base}/{each.folder}/{file.path}")
+        for each, file in _files(session, found, wanted)
+    ]
+
+
+def _files(session: Session, found: Sequence[Shelf], wanted: FileFilter) -> Iterator[tuple[Shelf, FileFacts]]:
+    """Yield the files of resources one after another: a session may have a hundred thousand."""
+    by_number = {each.resource.number: each for each in found if each.resource.number}
+    for file in repository.file_facts(session, list(by_number)):
+        if wanted.takes(file.format, file.content):
+            yield by_number[file.resource_number], file
 
 
 def find_file(session: Session, found: Sequence[Shelf], path: str) -> tuple[Shelf, FileRow]:
@@ -212,6 +242,15 @@ def create_resource(change: Change, owner: Located, label: str, labels: Labels, 
     change.session.add(row)
     change.session.flush()
     return shelf(owner, row)
+
+
+def describe(session: Session, resource: ResourceRow, labels: Labels) -> None:
+    """Change what is said about a resource; what is None stays."""
+    resource.format = labels.format or resource.format
+    resource.content = labels.content or resource.content
+    resource.tags = labels.tags or resource.tags
+    resource.description = labels.description or resource.description
+    session.add(resource)
 
 
 def store_files(change: Change, target: Shelf, upload: Upload, *, username: str) -> list[str]:
@@ -277,7 +316,12 @@ def resource_item(found: Located) -> dict[str, object]:
         raise NoSuchObject("resource")
     resource = found.resource
     fields: dict[str, object] = {"xnat_abstractresource_id": str(resource.number), "label": resource.label}
-    optional = {"format": resource.format, "content": resource.content, "description": resource.description}
+    optional = {
+        "format": resource.format,
+        "content": resource.content,
+        "description": resource.description,
+        "tags": resource.tags,
+    }
     fields.update({name: value for name, value in optional.items() if value})
     return fields
 

@@ -21,6 +21,7 @@ from embedded_xnat.domain.layout import INCOMING, QUARANTINE
 JOURNAL_SUFFIX = ".placing"
 #: So many files are flushed at once: the file system writes its own journal for several together.
 FLUSHES = 8
+CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Incoming:
             os.fsync(self._handle.fileno())
         self._handle.close()
         return Stored(self.path, self.size, self._md5.hexdigest(), is_durable=sync)
+
+    @property
+    def md5(self) -> str:
+        """Digest of what was written so far."""
+        return self._md5.hexdigest()
 
     def discard(self) -> None:
         """Close and remove the file, if it still has its temporary name."""
@@ -245,6 +251,28 @@ class FileStore:
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             _sync_folder(path.parent)
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield everything below a folder that is no folder itself; links are not followed."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(Path(entry.path))
+        else:
+            yield Path(entry.path)
+
+
+def digest_of(path: Path) -> str:
+    """Return the md5 of a file."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _sync_file(path: Path) -> None:

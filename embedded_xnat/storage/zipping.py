@@ -18,7 +18,7 @@ class Entry:
     """A file to pack, with its path in the archive."""
 
     name: str
-    path: Path
+    path: str | Path
 
 
 class _Pipe(io.RawIOBase):
@@ -55,7 +55,10 @@ def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for entry in entries:
             info = zipfile.ZipInfo.from_file(entry.path, entry.name, strict_timestamps=False)
-            with entry.path.open("rb") as source, archive.open(info, "w", force_zip64=info.file_size >= 2**31) as sink:
+            with (
+                Path(entry.path).open("rb") as source,
+                archive.open(info, "w", force_zip64=info.file_size >= 2**31) as sink,
+            ):
                 while chunk := source.read(CHUNK):
                     sink.write(chunk)
                     if pipe.waiting >= CHUNK:
@@ -75,7 +78,7 @@ def _tar_pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
     # tarfile itself would collect a whole file before any of it could be taken out
     for entry in entries:
         info = tarfile.TarInfo(entry.name)
-        with entry.path.open("rb") as source:
+        with Path(entry.path).open("rb") as source:
             stat = os.fstat(source.fileno())
             info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), 0o644
             piece = info.tobuf(tarfile.PAX_FORMAT)

@@ -1,0 +1,94 @@
+"""Hands out one file: whole, in parts, or not at all when the client has it. May import Starlette."""
+
+import mimetypes
+import os
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import BinaryIO
+
+from sqlmodel import Session, col, select
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from embedded_xnat.contract.errors import NoSuchFile
+from embedded_xnat.db.tables import FileRow, MoveRow
+from embedded_xnat.resources.service import Shelf
+from embedded_xnat.storage.files import FileStore
+
+#: Shown by a browser as they are; everything else is offered for saving.
+_INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain"})
+
+
+class OpenFileResponse(FileResponse):
+    """A file that was opened before: what is sent is what was found, whatever happens to its name meanwhile."""
+
+    chunk_size = 1024 * 1024
+
+    def __init__(self, handle: BinaryIO, *, name: str, md5: str, media_type: str) -> None:
+        super().__init__(
+            f"/dev/fd/{handle.fileno()}",
+            media_type=media_type,
+            headers={"ETag": f'"{md5}"', "Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"},
+            filename=name,
+            stat_result=os.fstat(handle.fileno()),
+            content_disposition_type="inline" if media_type in _INLINE else "attachment",
+        )
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file and close it."""
+        with self._handle:
+            await super().__call__(scope, receive, send)
+
+
+def open_file(session: Session, files: FileStore, shelf: Shelf, file: FileRow) -> BinaryIO:
+    """Open the bytes that belong to a row: while a file is being replaced these are still under another name.
+
+    Raises
+    ------
+    NoSuchFile
+        If it was deleted at this moment, or its bytes are lost.
+    """
+    path = str(shelf.folder / file.path)
+    moves = select(MoveRow.source).where(MoveRow.target == path).order_by(col(MoveRow.number).desc())
+    waiting = session.exec(moves).first()
+    for candidate in filter(None, (waiting, path)):
+        try:
+            return files.path(candidate).open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
+    raise NoSuchFile
+
+
+def file_response(headers: Headers, handle: BinaryIO, file: FileRow) -> Response:
+    """Answer with a file, or with 304 when the client has it (RFC 9110, section 13.2.2)."""
+    name = file.path.rpartition("/")[2]
+    is_dicom = file.format == "DICOM"
+    kind = mimetypes.guess_type(name)[0] or ("application/dicom" if is_dicom else "application/octet-stream")
+    response = OpenFileResponse(handle, name=name, md5=file.md5, media_type=kind)
+    if not has_client(headers, etag=response.headers["etag"], modified=response.headers["last-modified"]):
+        return response
+    handle.close()
+    kept = {name: response.headers[name] for name in ("etag", "last-modified", "cache-control")}
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
+
+
+def has_client(headers: Headers, *, etag: str, modified: str) -> bool:
+    """Tell whether the request says that the client has this very file.
+
+    Examples
+    --------
+    >>> has_client(Headers({"if-none-match": 'W/"a", "b"'}), etag='"b"', modified=formatdate(0, usegmt=True))
+    True
+    """
+    tags = headers.get("if-none-match")
+    if tags is not None:
+        return tags.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+    since = headers.get("if-modified-since")
+    if since is None:
+        return False
+    try:
+        return parsedate_to_datetime(modified) <= parsedate_to_datetime(since)
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,105 @@
+"""Endpoints of the services that work on files: refresh of catalogs, DICOM dump. May import FastAPI."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from embedded_xnat.contract.errors import BadRequest, NoSuchFile, NoSuchObject
+from embedded_xnat.db import repository
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.domain.tables import table_document
+from embedded_xnat.imports import prearchive
+from embedded_xnat.logins.gate import visitor_of
+from embedded_xnat.objects.locate import locate
+from embedded_xnat.resources import service
+from embedded_xnat.resources.dicomdump import dump_rows
+from embedded_xnat.resources.refresh import address_of, read_options, refresh
+from embedded_xnat.site.endpoints import archive_of
+from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.files import walk
+
+router = APIRouter()
+
+_MAX_RESOURCES = 100
+_MAX_FIELDS = 200
+
+
+@router.post("/data/services/refresh/catalog")
+async def refresh_catalog(request: Request) -> Response:
+    """Take in files that were put into the folder of a resource by hand, drop the rows of those that are gone."""
+    parameters = [*request.query_params.multi_items()]
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        async with request.form(max_files=0) as form:
+            parameters += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    query = QueryParams(parameters)
+    sources = query.getlist("resource")
+    if not sources or len(sources) > _MAX_RESOURCES:
+        raise BadRequest(f"Name 1 to {_MAX_RESOURCES} objects: resource=/archive/projects/P/subjects/S/experiments/E.")
+    options = read_options(",".join(query.getlist("options")))
+    addresses = [address_of(source) for source in sources]
+    archive, visitor = archive_of(request), visitor_of(request)
+
+    def work() -> None:
+        for address in addresses:
+            refresh(archive, visitor, address, options)
+
+    await run_in_threadpool(work)
+    return PlainTextResponse("")
+
+
+@router.get("/data/services/dicomdump")
+def dicom_dump(request: Request) -> Response:
+    """Show the header of a DICOM file: of the one that is named, or the first of a scan or session."""
+    query = request.query_params
+    fields = query.getlist("field")
+    if len(fields) > _MAX_FIELDS:
+        raise BadRequest(f"Ask for up to {_MAX_FIELDS} fields, or for all by naming none.")
+    archive, visitor = archive_of(request), visitor_of(request)
+    source = (query.get("src") or "").strip("/").removeprefix("data/")
+    if source.startswith("prearchive/"):
+        path = _in_prearchive(archive, visitor, source)
+    else:
+        with archive.read() as session:
+            path = _in_archive(session, archive, visitor, source)
+    return JSONResponse(table_document(dump_rows(path, fields)))
+
+
+def _in_archive(session: Session, archive: Archive, visitor: Visitor, source: str) -> Path:
+    """Return the file that a source names."""
+    address = address_of(source)
+    found = locate(session, address, visitor)
+    if found.experiment is None and found.resource is None:
+        raise BadRequest("src is a session, a scan, a resource or a file.")
+    if found.resource is not None:
+        shelves = [service.shelf(found, found.resource)]
+    else:
+        owners = [found] if found.scan is not None or found.assessor is not None else service.parts(session, found)
+        shelves = [each for owner in owners for each in service.shelves(session, owner)]
+        shelves.sort(key=lambda each: each.resource.label != "DICOM" and each.resource.format != "DICOM")
+    if address.aspect == "files" and address.rest:
+        shelf, file = service.find_file(session, shelves, address.file_path)
+        return archive.files.path(shelf.folder / file.path)
+    for shelf in shelves:
+        first = next(iter(repository.file_facts(session, [shelf.resource.number or 0])), None)
+        if first is not None:
+            return archive.files.path(shelf.folder / first.path)
+    raise NoSuchFile
+
+
+def _in_prearchive(archive: Archive, visitor: Visitor, source: str) -> Path:
+    """Return the first file of a session, or a scan of it, that waits in the prearchive."""
+    parts = source.split("/")
+    if len(parts) not in {5, 7} or parts[1] != "projects" or (len(parts) == 7 and parts[5] != "scans"):
+        raise BadRequest("src is a session in the prearchive or a scan of it.")
+    with archive.read() as session:
+        row = prearchive.find_session(session, visitor, project_id=parts[2], stamp=parts[3], folder=parts[4])
+        folder = prearchive.folder_of(row)
+    root = archive.files.path(folder) / "SCANS"
+    for path in walk(root):
+        if (len(parts) == 5 or path.relative_to(root).parts[0] == parts[6]) and path.is_file():
+            return path
+    raise NoSuchObject("scan")
