@@ -281,7 +281,7 @@ def test_unusable_imports_are_refused_and_leave_nothing(admin, session_uri: str,
 
 def test_a_body_larger_than_allowed_is_refused(settings, admin, session_uri: str) -> None:
     answer = admin.put(f"{session_uri}/resources/R/files/a", content=b"x", headers={"Content-Length": str(10**15)})
-    assert answer.status_code == 400
+    assert answer.status_code == 413
 
 
 ROLE_TABLE = [
