@@ -22,17 +22,15 @@ from service_kit.tables import utc_now
 router = APIRouter()
 
 OPEN, ACCEPTED, DECLINED = "open", "accepted", "declined"
-COLUMNS = ("par_id", "proj_id", "create_date", "level", "user", "status")
+COLUMNS = ("par_id", "proj_id", "create_date", "level", "user", "status", "approved", "approval_date")
 
 
 def list_of_project(call: Call) -> Response:
-    """List the open requests for a project; for its owners."""
+    """List the requests for a project, decided ones too; for its owners."""
     with call.archive.read() as session:
         project = locate(session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None
-        statement = select(AccessRequestRow).where(
-            AccessRequestRow.project_id == project.id, AccessRequestRow.status == OPEN
-        )
+        statement = select(AccessRequestRow).where(AccessRequestRow.project_id == project.id)
         rows = [_row(found) for found in session.exec(statement.order_by(col(AccessRequestRow.number)))]
     return table(call, rows, COLUMNS)
 
@@ -128,4 +126,6 @@ def _row(row: AccessRequestRow) -> Row:
         "level": row.role,
         "user": row.username,
         "status": row.status,
+        "approved": "" if row.status == OPEN else str(row.status == ACCEPTED).lower(),
+        "approval_date": "" if row.decided_at is None else sql_date(row.decided_at),
     }

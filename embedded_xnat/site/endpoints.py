@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy import select
 from sqlmodel import col
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
@@ -46,9 +46,9 @@ def build_info() -> dict[str, str]:
 
 
 @router.get("/xapi/siteConfig/buildInfo/version")
-def build_version() -> str:
+def build_version() -> Response:
     """Return the version alone."""
-    return VERSION
+    return PlainTextResponse(VERSION)
 
 
 @router.get("/xapi/siteConfig/uptime")
