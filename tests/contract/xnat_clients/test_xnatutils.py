@@ -33,7 +33,7 @@ def test_data_goes_up_is_listed_renamed_described_and_comes_down(run, server: Se
         client.put("/data/projects/UTIL").raise_for_status()
     run("xnat-put", "UTIL_S01_MR01", "a_dataset", str(image), *UPLOAD, "--resource_name", "NIFTI_GZ")
     assert "UTIL" in run("xnat-ls").split()
-    assert "UTIL_S01" in run("xnat-ls", "UTIL", "--datatype", "subject")
+    assert run("xnat-ls", "UTIL", "--datatype", "subject").split() == ["S01"]
     assert "UTIL_S01_MR01" in run("xnat-ls", "UTIL", "--datatype", "session")
     assert "a_dataset" in run("xnat-ls", "UTIL_S01_MR01", "--datatype", "scan")
     run("xnat-varput", "UTIL_S01_MR01", "arm", "control")
