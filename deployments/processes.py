@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,13 +72,19 @@ def serve_asgi(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's delay off only where the protocol is named; with it each small answer waits 40 ms
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
     except OSError as error:
+        listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(port, purpose="this server", option="--port") from None
-        raise CannotListen(host, port, os.strerror(error.errno) if error.errno else "no such address") from None
+        raise CannotListen(host, port, error.strerror or "no such address") from None
+    return listener
 
 
 def _web(host: str, port: int) -> None:
@@ -173,7 +178,10 @@ def enter(name: str, *, host: str, port: int | None) -> None:
     except ValidationError as error:
         if not error.title.endswith("Settings"):
             raise
-        raise MissingSettings(process.title, [_say(problem) for problem in error.errors()]) from None
+        problems = [_say(problem) for problem in error.errors()]
+        if name == "embedded-xnat":
+            problems.append("or give --data DIR, and nothing else needs to be set")
+        raise MissingSettings(process.title, problems) from None
 
 
 def _say(problem: ErrorDetails) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -56,6 +57,8 @@ def serve(data: Path, *, host: str, port: int | None, password_file: Path | None
             write_json(endpoint, {"url": url, "user": ADMIN, "pid": os.getpid()})
             _say(f"The archive is ready at {url}, its data in {data}")
 
+        for number in (signal.SIGTERM, signal.SIGINT):  # the server raises what it was told to end with once more
+            signal.signal(number, _end)
         chosen = PROCESSES["embedded-xnat"].default_port if port is None else port
         try:
             serve_asgi(lambda: create_app(settings), host=host, port=chosen, on_ready=on_ready)
@@ -136,6 +139,10 @@ def _held(data: Path) -> Iterator[None]:
         except BlockingIOError:
             raise DataInUse(data) from None
         yield
+
+
+def _end(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _say(sentence: str) -> None:

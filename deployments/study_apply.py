@@ -91,6 +91,7 @@ def apply_study(folder: Path, services: Services) -> Iterator[str]:
 def _apply(study: Study, services: Services) -> Iterator[str]:
     with XnatArchive(services.xnat_url, services.xnat_user, services.xnat_password) as archive:
         archive.ensure_project(study.xnat_project, title=study.title)
+        archive.name_study(study.xnat_project, study.name)
     yield f"archive project {study.xnat_project}"
     governor = GovernorClient(services.governor_url, services.api_token)
     governor.import_workflow(study.workflow_text())

@@ -33,6 +33,7 @@ _FEW_FILES = 3
 _BATCH_FILES = 512
 _BATCH_BYTES = 256 << 20
 _TRANSIENT = frozenset({401, 408, 423, 425, 429, 500, 502, 503, 504})
+STUDY_FIELD = "cohortflow_study"  # custom field of a project
 """A 401 after the log-in means that the JSESSION ended; the retry logs in again."""
 _KINDS = {
     "MR": "mr",
@@ -89,6 +90,12 @@ class XnatArchive:
                 return
             fields = {"xsiType": "xnat:projectData", "req_format": "qs", "xnat:projectData/name": title}
             xnat.put(address, query=fields)
+
+    def name_study(self, project: str, study: str) -> None:
+        """Note in a project which study it belongs to: its coordinators may then read it in the embedded archive."""
+        field = f"xnat:projectData/fields/field[name={STUDY_FIELD}]/field"
+        with self._asking(f"name the study of project {project}") as xnat:
+            xnat.put(f"/data/projects/{path_part(project)}", query={"xsiType": "xnat:projectData", field: study})
 
     def ensure_subject(self, project: str, label: str) -> str:
         """Create a subject unless it is there; return its accession id."""
