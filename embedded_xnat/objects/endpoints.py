@@ -12,6 +12,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from embedded_xnat.anonymize.archived import anonymize_session, anonymize_subject, names_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow
@@ -142,6 +143,9 @@ def put_subject(call: Call) -> Response:
             refuse_other_place(call.parameters, subject)
             set_fields(subject, call.parameters)
             label = _new_label(call, subject.xsi_type)
+            if label and label != subject.label:
+                files = call.archive.files
+                anonymize_subject(change, files, subject, project_id=subject.project_id, label=label)
             if label and changes.rename(change.session, subject, label):
                 change.move(before, found.place.folder())
             change.session.add(subject)
@@ -173,6 +177,8 @@ def put_experiment(call: Call) -> Response:
             bring_parts(change.session, call.visitor, experiment, call.document)
             change_subject(change.session, experiment, call.parameters)
             label = _new_label(call, experiment.xsi_type)
+            if label and label != experiment.label:
+                anonymize_session(change, call.archive.files, experiment, names_of(change.session, experiment, label))
             if label and changes.rename(change.session, experiment, label):
                 change.move(before, found.place.folder())
             change.session.add(experiment)

@@ -2,6 +2,7 @@
 
 from starlette.responses import PlainTextResponse, Response
 
+from embedded_xnat.anonymize.archived import anonymize_session, anonymize_subject, names_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow, SubjectRow
@@ -26,7 +27,13 @@ def put_share(call: Call) -> Response:
         assert project is not None
         if truth(call.query.get("primary"), name="primary"):
             check(change.session, found, Action.DELETE)
-            move_to_project(change, row, project, label=call.query.get("label"))
+            label = call.query.get("label") or row.label
+            if isinstance(row, SubjectRow):
+                anonymize_subject(change, call.archive.files, row, project_id=project.id, label=label)
+            else:
+                names = names_of(change.session, row, label, project_id=project.id)
+                anonymize_session(change, call.archive.files, row, names)
+            move_to_project(change, row, project, label=label)
         else:
             changes.share(change.session, row, project, label=call.query.get("label"))
     return PlainTextResponse("")

@@ -90,6 +90,7 @@ SETTINGS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "sessionTimeout": ("15 minutes", _duration),
     "aliasTokenTimeout": ("2 days", _duration),
     "eventServiceEnabled": (True, _flag),
+    "sessionXmlRebuilderInterval": (5, _count),
 }
 
 
@@ -116,6 +117,10 @@ class SiteConfig:
     def get(self, name: str) -> Any:
         """Return a setting; None when there is none of this name."""
         return self.all().get(name)
+
+    def changed(self, name: str) -> Any:
+        """Return a setting that an administrator has changed; None when nobody has."""
+        return self._stored().get(name)
 
     def flag(self, name: str) -> bool:
         """Return a setting that is on or off."""

@@ -1,37 +1,15 @@
 """Scripts of the site and of projects: who may store them, and what they do to sessions."""
 
 import io
-import zipfile
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from embedded_xnat.anonymize.rewriting import hash_uid
 
 TEXT = {"Content-Type": "text/plain"}
 SITE = 'version "6.1"\n(0010,0010) := "NOBODY"\n(0020,000D) := hashUID[(0020,000D)]\n'
 OURS = 'version "6.1"\n(0008,1030) := project\n(0010,0020) := session\n- (0008,103E)\n'
-
-
-def upload(**values) -> bytes:
-    ds = Dataset()
-    ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, generate_uid()
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.Modality = "1.2.3", "1.2.3.4", "MR"
-    ds.PatientName, ds.PatientID, ds.SeriesNumber = "Doe^Jane", "J1", "5"
-    ds.SeriesDescription, ds.StudyDescription = "T1 of Jane", "Brain of Jane"
-    for keyword, value in values.items():
-        setattr(ds, keyword, value)
-    ds.Rows = ds.Columns = 2
-    ds.BitsAllocated, ds.PixelData = 8, b"\1\2\3\4"
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    out, body = io.BytesIO(), io.BytesIO()
-    ds.save_as(out, enforce_file_format=True)
-    with zipfile.ZipFile(body, "w") as archive:
-        archive.writestr("folder/a.dcm", out.getvalue())
-    return body.getvalue()
 
 
 def put_script(client, scope: str, text: str):
@@ -99,10 +77,10 @@ def test_administrators_own_the_script_of_the_site_and_owners_that_of_their_proj
     assert client.get("/xapi/anonymize/projects/P").status_code == (404 if who == "zoe" else 200)
 
 
-def test_both_scripts_are_applied_on_the_way_into_the_archive(admin) -> None:
+def test_both_scripts_are_applied_on_the_way_into_the_archive(admin, zip_with) -> None:
     put_script(admin, "site", SITE)
     put_script(admin, "projects/P", OURS)
-    uri = send(admin, upload(), project="P", session="S1_MR9")
+    uri = send(admin, zip_with(), project="P", session="S1_MR9")
     ds = archived(admin, uri)
     assert (ds.PatientName, ds.PatientID, ds.StudyDescription) == ("NOBODY", "S1_MR9", "P")
     assert ds.StudyInstanceUID == hash_uid("1.2.3")
@@ -112,16 +90,16 @@ def test_both_scripts_are_applied_on_the_way_into_the_archive(admin) -> None:
     assert "Jane" not in admin.get(f"{uri}/scans/5").text
 
 
-def test_the_header_that_came_in_says_where_a_session_belongs(admin) -> None:
+def test_the_header_that_came_in_says_where_a_session_belongs(admin, zip_with) -> None:
     put_script(admin, "site", SITE)
-    uri = send(admin, upload(StudyDescription="P"))
+    uri = send(admin, zip_with(StudyDescription="P"))
     assert uri.endswith("/projects/P/subjects/Doe_Jane/experiments/J1")
 
 
-def test_the_prearchive_has_what_the_site_made_of_it_and_archiving_applies_the_project(admin) -> None:
+def test_the_prearchive_has_what_the_site_made_of_it_and_archiving_applies_the_project(admin, zip_with) -> None:
     put_script(admin, "site", SITE)
     put_script(admin, "projects/P", OURS)
-    waiting = send(admin, upload(), dest="/prearchive/projects/P")
+    waiting = send(admin, zip_with(), dest="/prearchive/projects/P")
     data = admin.get(f"{waiting}/scans/5/resources/DICOM/files/a.dcm").content
     ds = pydicom.dcmread(io.BytesIO(data))
     assert (ds.PatientName, ds.StudyDescription, ds.StudyInstanceUID) == ("NOBODY", "Brain of Jane", hash_uid("1.2.3"))
@@ -130,25 +108,27 @@ def test_the_prearchive_has_what_the_site_made_of_it_and_archiving_applies_the_p
     assert (ds.PatientID, ds.StudyDescription, ds.StudyInstanceUID) == ("S1_MR9", "P", hash_uid("1.2.3"))
 
 
-def test_a_disabled_script_changes_nothing(admin) -> None:
+def test_a_disabled_script_changes_nothing(admin, zip_with) -> None:
     put_script(admin, "site", SITE)
     admin.put("/xapi/anonymize/site/enabled", params={"enable": "false"})
-    assert archived(admin, send(admin, upload(), project="P")).PatientName == "Doe^Jane"
+    assert archived(admin, send(admin, zip_with(), project="P")).PatientName == "Doe^Jane"
 
 
-def test_a_session_that_falls_back_to_the_prearchive_is_not_changed_twice(admin) -> None:
+def test_a_session_that_falls_back_to_the_prearchive_is_not_changed_twice(admin, zip_with) -> None:
     put_script(admin, "projects/P", 'version "6.1"\n(0020,000D) := hashUID[(0020,000D)]\n')
     params = {"project": "P", "Direct-Archive": "true"}
-    send(admin, upload(), **params)
-    waiting = send(admin, upload(), **params)
+    send(admin, zip_with(), **params)
+    waiting = send(admin, zip_with(), **params)
     assert "prearchive" in waiting
     answer = admin.post("/data/services/archive", params={"src": waiting, "overwrite": "append"})
     assert answer.status_code == 200, answer.text
 
 
-def test_a_file_that_a_script_cannot_be_applied_to_is_not_stored(admin, settings) -> None:
+def test_a_file_that_a_script_cannot_be_applied_to_is_not_stored(admin, settings, zip_with) -> None:
     put_script(admin, "site", 'version "6.1"\n(0010,4000) ~ "a.*" ? - (0010,4000)\n')
-    answer = admin.post("/data/services/import", content=upload(PatientComments="a" * 20_000), params={"project": "P"})
+    answer = admin.post(
+        "/data/services/import", content=zip_with(PatientComments="a" * 20_000), params={"project": "P"}
+    )
     assert (answer.status_code, "line 2" in answer.json()["detail"]) == (400, True)
     assert "aaa" not in answer.text
     assert not list(settings.data_dir.rglob("*.dcm"))
