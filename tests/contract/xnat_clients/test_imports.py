@@ -1,6 +1,7 @@
 """Imports and the prearchive through an unmodified xnatpy, and an upload of gigabytes into a server of its own."""
 
 import os
+import socket
 import zipfile
 from itertools import count
 from pathlib import Path
@@ -11,7 +12,11 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    # xnatpy 0.8.1 leaves its temporary zip open when an import is refused
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 numbers = count(1)
 MIB = 1024 * 1024
@@ -158,15 +163,18 @@ def test_two_gigabytes_do_not_raise_memory(own_server, large) -> None:
     assert max(risen, again) < 100 * MIB, f"{risen / MIB:.0f} and {again / MIB:.0f} MiB"
 
 
-def test_bodies_that_declare_too_much_are_refused_before_they_come(server) -> None:
-    free = os.statvfs(server.home).f_bavail * os.statvfs(server.home).f_frsize
-    for kind in ("application/zip", "multipart/form-data; boundary=x"):
-        with server.client() as client:
-            headers = {"Content-Length": str(free * 2), "Content-Type": kind}
-            request = client.build_request("POST", "/data/services/import?project=P", content=b"PK", headers=headers)
-            try:
-                answer = client.send(request)
-            except httpx.HTTPError:
-                continue  # the connection ended because the body did; nothing was stored either
-            assert answer.status_code in {400, 413}
+@pytest.mark.parametrize("kind", ["application/zip", "multipart/form-data; boundary=x"])
+def test_bodies_that_declare_too_much_are_refused_before_they_come(server, kind) -> None:
+    disk = os.statvfs(server.home)
+    with server.client() as client, socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        lines = [
+            "POST /data/services/import?project=P HTTP/1.1",
+            f"Host: 127.0.0.1:{server.port}",
+            f"Cookie: JSESSIONID={client.cookies['JSESSIONID']}",
+            f"Content-Type: {kind}",
+            f"Content-Length: {disk.f_bavail * disk.f_frsize * 2}",
+        ]
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\nPK")
+        answer = connection.recv(2000).decode()
+    assert answer.split()[1] in {"400", "413"}, answer
     assert not list((server.home / "data" / ".incoming").iterdir())
