@@ -14,7 +14,7 @@ from gateway.receiver.door import ObjectDoor, SentObject
 from gateway.receiver.index_writer import IndexWriter
 from gateway.receiver.sweep import DAMAGED, sweep
 
-LATER = datetime.now(UTC) + timedelta(minutes=1)
+LATER = datetime.now(UTC) + timedelta(days=1)
 SENDER = Sender("SCANNER", "COHORTFLOW", None)
 DATASET = b"\x20\x00\x0d\x00UI\x06\x001.2.3\0" + b"\x28\x00\x10\x00US\x02\x00\x04\x00"
 
