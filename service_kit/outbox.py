@@ -11,12 +11,13 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
 import httpx
 from sqlalchemy import Text, UniqueConstraint, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
 from service_kit.errors import ServiceError, Unavailable
@@ -41,7 +42,9 @@ class OrderStatus(StrEnum):
 class OutboxColumns(SQLModel):
     """Columns of an outbox table. Derive with the service's base: ``class Outbox(OutboxColumns, Base, table=True)``."""
 
-    __table_args__: ClassVar[tuple[Any, ...]] = (UniqueConstraint("kind", "key"),)
+    @declared_attr.directive  # a constraint of its own for each table: one object would move to the last of them
+    def __table_args__(cls) -> tuple[Any, ...]:  # noqa: N805 - SQLAlchemy calls it with the class
+        return (UniqueConstraint("kind", "key"),)
 
     id: int | None = Field(default=None, primary_key=True)
     kind: str = Field(max_length=32)
