@@ -43,9 +43,8 @@ def _text(value: Any) -> str:
 def standard_columns(plan: Plan, names: Iterable[str]) -> list[Column]:
     """Return the columns that every listing of a kind has."""
     own = {"URI": _uri(plan), "label": Column("label", getattr(plan.row, "label", None), is_label=True)}
-    own["xnat:subjectassessordata/id"] = Column(
-        "xnat:subjectassessordata/id", None if plan.root.base in {SCAN, RECONSTRUCTION} else col(plan.row.id)
-    )
+    if plan.root.base in {EXPERIMENT, ASSESSOR}:
+        own["xnat:subjectassessordata/id"] = Column("xnat:subjectassessordata/id", col(plan.row.id))
     return [own[name] if name in own else Column.of(name, plan.field(name)) for name in names]
 
 

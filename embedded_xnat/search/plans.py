@@ -148,7 +148,9 @@ class Plan:
         if lower in {"session_id", "session_label"}:
             own = "xnat:imageSessionData" if self.root.base == ASSESSOR else self.root_type
             return self.field(f"{own}/{lower.removeprefix('session_')}")
-        return self.aliases() if lower == "alias" and self.root.base == PROJECT else None
+        if lower == "alias" and self.root.base == PROJECT:
+            return self.aliases()
+        return self._path(self.root, self.root_type, name) if lower in MODEL.fields(self.root_type) else None
 
     def _path(self, table: Source, type_name: str, path: str) -> FieldRef | None:
         """Return a field of a source; of an object whose project may not be seen only what names it."""
@@ -185,7 +187,9 @@ class Plan:
         if field is None:
             return None
         value = table.row.data[field.path]
-        is_number = field.kind in {Kind.INTEGER, Kind.LONG, Kind.FLOAT, Kind.DOUBLE}
+        if field.kind in {Kind.INTEGER, Kind.LONG}:
+            return FieldRef(value.as_integer(), field.kind)
+        is_number = field.kind in {Kind.FLOAT, Kind.DOUBLE}
         return FieldRef(value.as_float() if is_number else value.as_string(), field.kind)
 
     def _seen(self, table: Source) -> Expression:

@@ -6,13 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from sqlalchemy import select
 from sqlmodel import col
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
 from embedded_xnat.domain.roles import Visitor
-from embedded_xnat.domain.tables import table_document
 from embedded_xnat.logins.gate import visitor_of
+from embedded_xnat.objects.endpoints import render_table
 from embedded_xnat.schema.registry import SCHEMA_NAMES
 from embedded_xnat.schema.xsd import schema_text
 from embedded_xnat.search.visibility import readable_experiments
@@ -93,4 +93,4 @@ def _distinct(request: Request, name: str, documents: Any) -> Response:
     with archive_of(request).read() as session:
         values = session.connection().scalars(documents.with_only_columns(field).distinct())
         found = sorted({value for value in values if value})
-    return JSONResponse(table_document([{name: value} for value in found]))
+    return render_table(request.query_params.get("format"), [{name: value} for value in found], (name,))

@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlmodel import col, select
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from embedded_xnat.contract.errors import NoSuchObject, NotAllowed
 from embedded_xnat.db.tables import MembershipRow, ProjectRow
 from embedded_xnat.domain.roles import ProjectRole, Visitor, group_id
-from embedded_xnat.domain.tables import table_document
 from embedded_xnat.logins.gate import visitor_of
+from embedded_xnat.objects.endpoints import render_table
 from embedded_xnat.site.endpoints import archive_of
 from service_kit.accounts import Accounts, Grant, Role, UserRecord
 from service_kit.accounts.errors import UserUnknown
@@ -40,7 +40,7 @@ def users(request: Request) -> Response:
         for number, user in enumerate(accounts_of(request).users(), start=1)
         if user.is_active
     ]
-    return JSONResponse(table_document(rows))
+    return render_table(request.query_params.get("format"), rows)
 
 
 @router.get("/xapi/users")

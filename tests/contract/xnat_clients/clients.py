@@ -88,7 +88,8 @@ def client_environment(
     def environment() -> ClientEnvironment:
         folder = _cache_folder() / f"{name}-{version}"
         with _one_at_a_time(folder):
-            if not (folder / ".complete").is_file():
+            complete, wanted = folder / ".complete", "\n".join([f"{name}=={version}", *more])
+            if not complete.is_file() or complete.read_text() != wanted:
                 _install(
                     folder, [f"{name}=={version}", *more], python or f"{sys.version_info[0]}.{sys.version_info[1]}"
                 )
@@ -123,7 +124,7 @@ def _install(folder: Path, requirements: Sequence[str], python: str) -> None:
         )
         if done.returncode != 0:
             missing(requirements[0], f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
-    (folder / ".complete").touch()
+    (folder / ".complete").write_text("\n".join(requirements))
 
 
 def _uv() -> str:

@@ -163,6 +163,14 @@ def test_short_names_are_columns(filled) -> None:
     assert row["last_modified"].startswith("20")
 
 
+def test_reconstructions_are_listed_with_whole_numbers_as_such(filled, session_uri: str) -> None:
+    uri = f"{session_uri}/reconstructions"
+    assert filled.put(f"{uri}/R1", params={"xnat:reconstructedImageData/type": "seg"}).status_code == 200
+    assert [(row["ID"], row["type"]) for row in rows(filled.get(uri))] == [("R1", "seg")]
+    filled.put(f"{session_uri}/scans/3", params={"xnat:mrScanData/frames": "12"})
+    assert rows(filled.get(f"{session_uri}/scans", params={"columns": "ID,frames"}))[0]["frames"] == "12"
+
+
 @pytest.mark.parametrize(
     "path", ["/data/projects", "/data/subjects", "/data/experiments", "SESSION/scans", "SESSION/assessors"]
 )
