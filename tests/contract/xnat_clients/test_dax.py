@@ -42,7 +42,8 @@ with XnatUtils.InterfaceTemp(server, user, password) as xnat:
     assert xnat.get_subject_resources(project, 'S1') == [] and xnat.get_resources(project) == []
     assessor = xnat.select_assessor(project, 'S1', 'S1_MR1', label)
     assessor.attrs.set('proc:genProcData/procstatus', 'NEED_TO_RUN')
-    assert xnat.list_project_assessors(project)[0]['procstatus'] == 'NEED_TO_RUN'
+    found = xnat.list_project_assessors(project)
+    assert found[0]['procstatus'] == 'NEED_TO_RUN', (found, assessor._uri, assessor.exists(), assessor.datatype())
     shared = xnat.get_project_scans(other) if other in [s['project_id'] for s in xnat.get_sessions(other)] else None
     assert shared is not None and [s['scan_id'] for s in shared] == ['3', '10'], shared
 """
