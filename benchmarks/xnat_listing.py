@@ -90,7 +90,10 @@ def measure(home: Path, *, sessions: int, runs: int) -> dict[str, float]:
             "/data/experiments",
             {**page, "project": "P", "columns": "ID,label,xnat:mrSessionData/scanner/model,xnat:subjectData/group"},
         ),
-        "page joined with scans": ("/data/experiments", {**page, "xsiType": "xnat:imageSessionData", "columns": joined}),
+        "page joined with scans": (
+            "/data/experiments",
+            {**page, "xsiType": "xnat:imageSessionData", "columns": joined},
+        ),
         "page of subjects": ("/data/projects/P/subjects", page),
         "a session's item": (session, {}),
         "a session's scans": (f"{session}/scans", {}),
@@ -180,7 +183,13 @@ def _session(subject: int, label: str, common: dict[str, Any]) -> dict[str, Any]
 
 def _scans(label: str, common: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for number in range(1, SCANS + 1):
-        data = {"type": f"T{number}", "quality": "usable", "frames": 176, "parameters/tr": 2300.0, "parameters/te": 2.98}
+        data = {
+            "type": f"T{number}",
+            "quality": "usable",
+            "frames": 176,
+            "parameters/tr": 2300.0,
+            "parameters/te": 2.98,
+        }
         row = {"experiment_id": f"CF_E_{label}", "kind": "scans", "scan_id": str(number), "xsi_type": "xnat:mrScanData"}
         yield {**row, "data": data, **common}
 

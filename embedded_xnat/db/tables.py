@@ -113,7 +113,7 @@ class SubjectRow(ObjectColumns, Base, table=True):
 
     id: str = Field(max_length=64, unique=True)
     project_id: str = Field(foreign_key="project.id", max_length=200)
-    label: str = Field(max_length=200)
+    label: str = Field(max_length=200, index=True)
 
 
 class ExperimentRow(ObjectColumns, Base, table=True):
@@ -131,7 +131,7 @@ class ExperimentRow(ObjectColumns, Base, table=True):
     project_id: str = Field(foreign_key="project.id", max_length=200)
     subject_id: str | None = Field(default=None, foreign_key="subject.id", max_length=64, index=True)
     session_id: str | None = Field(default=None, foreign_key="experiment.id", max_length=64)
-    label: str = Field(max_length=200)
+    label: str = Field(max_length=200, index=True)
     status: str = Field(default="active", max_length=16)
 
 

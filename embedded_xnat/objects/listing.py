@@ -179,6 +179,10 @@ class _Listing:
 
     def run(self, session: Session, statements: Sequence[Any], *, paged: bool = True) -> list[Row]:
         """Return the rows of the page."""
+        limit, offset = self.query.number("limit"), self.query.number("offset")
+        if paged and len(statements) == 1 and not self.plan.multiplies:
+            statements = [self._paged(statements[0], limit=limit, offset=offset)]
+            paged = False
         one: Any = statements[0] if len(statements) == 1 else select(union_all(*statements).subquery())
         names: Any = one.selected_columns
         order = [
@@ -188,10 +192,17 @@ class _Listing:
         order += [names[f"n{place}"] for place in range(len(self.plan.order()))]
         one = one.order_by(*order)
         if paged:
-            limit, offset = self.query.number("limit"), self.query.number("offset")
-            one = one.limit(limit) if limit is not None else one
-            one = one.offset(offset) if offset is not None else one
+            one = one.limit(limit).offset(offset)
         return rows_of(self.columns, session.connection().execute(one))
+
+    def _paged(self, statement: Any, *, limit: int | None, offset: int | None) -> Any:
+        """Cut out the page by numbers alone, so that no more is read of the rows before it."""
+        if limit is None and offset is None:
+            return statement
+        number = self.plan.row.number
+        order = [expression.desc() if falls else expression.asc() for expression, falls in self._order]
+        page = statement.with_only_columns(number).order_by(*order, number).limit(limit).offset(offset)
+        return statement.where(number.in_(page.correlate(None)))
 
 
 def _of_project(

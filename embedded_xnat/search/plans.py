@@ -298,6 +298,11 @@ class Plan:
             statement = statement.outerjoin(row, on)
         return statement
 
+    @property
+    def multiplies(self) -> bool:
+        """Whether there may be several rows for one object of the root."""
+        return any(name not in {"project", "subject", "session"} for name in self._joins)
+
     def order(self) -> list[Expression]:
         """Return what puts rows in a stable order: that of creation, and the same for what is joined."""
         return [self.row.number, *(row.number for _, row, _ in self._joins.values() if hasattr(row, "number"))]

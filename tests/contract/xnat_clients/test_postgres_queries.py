@@ -1,0 +1,134 @@
+"""Listings and searches on a real PostgreSQL: the same answers as on SQLite, and the tables that the code means."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+from starlette.testclient import TestClient
+
+from embedded_xnat.app import create_app
+from embedded_xnat.settings import EmbeddedXnatSettings
+from service_kit.accounts import Accounts, Role
+
+pytestmark = pytest.mark.integration
+
+PASSWORD = "correct horse battery"
+ARM = "xnat:mrSessionData/fields/field[name=arm]/field"
+BUNDLE = (
+    '<x:bundle xmlns:x="http://nrg.wustl.edu/security"><x:root_element_name>{root}</x:root_element_name>{fields}'
+    '<x:search_where method="AND">{where}</x:search_where></x:bundle>'
+)
+FIELD = "<x:search_field><x:element_name>{0}</x:element_name><x:field_ID>{1}</x:field_ID></x:search_field>"
+WHERE = (
+    "<x:criteria><x:schema_field>{0}</x:schema_field><x:comparison_type>{1}</x:comparison_type>"
+    "<x:value>{2}</x:value></x:criteria>"
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/xnat.db"
+    server = request.getfixturevalue("postgres_url")
+    name = f"xnat_{uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine.dispose()
+    return str(create_engine(server).url.set(database=name).render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def admin(database_url: str, tmp_path: Path):
+    accounts_url = f"sqlite:///{tmp_path}/accounts.db"
+    accounts = Accounts.open(accounts_url)
+    accounts.create_user("admin", PASSWORD)
+    accounts.grant("admin", Role.admin)
+    accounts.database.dispose()
+    settings = EmbeddedXnatSettings(
+        data_dir=tmp_path / "data", database_url=database_url, accounts_database_url=accounts_url
+    )
+    with TestClient(create_app(settings)) as client:
+        client.put("/data/services/auth", data={"username": "admin", "password": PASSWORD}).raise_for_status()
+        yield client
+
+
+def fill(client: TestClient) -> None:
+    client.put("/data/projects/P", params={"xnat:projectData/aliases/alias[1]/alias": "ALIAS"}).raise_for_status()
+    client.put("/data/projects/Q").raise_for_status()
+    client.put("/data/projects/P/subjects/S", params={"gender": "female", "yob": "1980"}).raise_for_status()
+    for number in range(3):
+        uri = f"/data/projects/P/subjects/S/experiments/E{number}"
+        params = {"xsiType": "xnat:mrSessionData", "date": f"2026-02-0{number + 1}", ARM: "ab"[number % 2]}
+        client.put(uri, params={**params, "xnat:mrSessionData/age": str(40 + number)}).raise_for_status()
+        client.put(
+            f"{uri}/scans/1", params={"xsiType": "xnat:mrScanData", "type": "T1", "frames": "7"}
+        ).raise_for_status()
+        client.put(f"{uri}/scans/1/resources/DICOM").raise_for_status()
+    client.put("/data/projects/P/experiments/E1/projects/Q", params={"label": "SHOWN"}).raise_for_status()
+
+
+def rows(answer) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    return answer.json()["ResultSet"]["Result"]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"label": "E*"}, ["E0", "E1", "E2"]),
+        ({"label": "E[02]"}, ["E0", "E2"]),
+        ({"date": "02/02/2026-02/04/2026"}, ["E1", "E2"]),
+        ({"xnat:mrSessionData/age": ">40"}, ["E1", "E2"]),
+        ({ARM: "a"}, ["E0", "E2"]),
+        ({"insert_date": ">2020-01-01", "limit": "1", "offset": "1"}, ["E1"]),
+        ({"sortBy": "xnat:mrSessionData/age", "sortOrder": "desc", "limit": "2"}, ["E2", "E1"]),
+        ({"xnat:imagesessiondata/sharing/share/project": "Q"}, ["E1"]),
+        ({"xnat:subjectData/demographics/yob": "1980", "limit": "2"}, ["E0", "E1"]),
+    ],
+)
+def test_listings_filter_sort_and_page(admin, params, expected) -> None:
+    fill(admin)
+    assert [row["label"] for row in rows(admin.get("/data/experiments", params=params))] == expected
+    assert [row["label"] for row in rows(admin.get("/data/projects/Q/experiments"))] == ["SHOWN"]
+
+
+def test_fields_of_all_kinds_are_shown_and_searched(admin) -> None:
+    fill(admin)
+    columns = (
+        f"ID,date,{ARM},xnat:mrSessionData/age,xnat:imagescandata/frames,xnat:imagescandata/file/label,last_modified"
+    )
+    params = {"columns": columns, "xsiType": "xnat:imageSessionData", "label": "E1"}
+    row = rows(admin.get("/data/experiments", params=params))[0]
+    assert (row["date"], row[ARM.lower()], row["xnat:mrsessiondata/age"]) == ("2026-02-02", "b", "41.0")
+    assert (row["xnat:imagescandata/frames"], row["xnat:imagescandata/file/label"]) == ("7", "DICOM")
+    assert [row["alias"] for row in rows(admin.get("/data/projects", params={"columns": "alias"}))] == ["ALIAS", ""]
+    for root in ("xnat:mrSessionData", "xnat:subjectData", "xnat:projectData", "xnat:mrScanData"):
+        names = [row["FIELD_ID"] for row in rows(admin.get(f"/data/search/elements/{root}"))]
+        document = BUNDLE.format(root=root, fields="".join(FIELD.format(root, name) for name in names), where="")
+        assert len(rows(admin.post("/data/search", params={"format": "json"}, content=document))) == {
+            "xnat:subjectData": 1,
+            "xnat:projectData": 2,
+        }.get(root, 3)
+    where = WHERE.format("xnat:mrSessionData/XNAT_MRSESSIONDATA_FIELD_MAP=arm", "=", "a")
+    where += WHERE.format("xnat:mrSessionData/INSERT_DATE", "&gt;=", "01/01/2020")
+    where += WHERE.format("xnat:subjectData/AGE", "IS", "NULL") + WHERE.format("xnat:mrScanData/frames", "&lt;", "7.5")
+    document = BUNDLE.format(root="xnat:mrSessionData", fields=FIELD.format("xnat:mrSessionData", "LABEL"), where=where)
+    assert [row["label"] for row in rows(admin.post("/data/search", params={"format": "json"}, content=document))] == [
+        "E0",
+        "E2",
+    ]
+
+
+def test_the_migrations_make_the_tables_of_the_code(admin, database_url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from embedded_xnat.db.tables import Base
+
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    engine.dispose()
+    assert [each for each in differences if "embedded_xnat_version" not in str(each)] == []
