@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import column, inspect, select, table, text
+from sqlalchemy import String, column, inspect, select, table, text
 
 from service_kit.database import Database
 
@@ -67,7 +67,8 @@ def _revision_in(database: Database, version_table: str) -> str | None:
     with database.engine.connect() as connection:
         if not inspect(connection).has_table(version_table):
             return None
-        found = connection.scalars(select(column("version_num")).select_from(table(version_table))).all()
+        statement = select(column("version_num", String)).select_from(table(version_table))
+        found = list(connection.scalars(statement))
     return found[0] if len(found) == 1 else None
 
 

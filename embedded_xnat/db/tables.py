@@ -214,7 +214,7 @@ class LoginRow(Base, table=True):
     __tablename__ = "login"
 
     digest: str = Field(primary_key=True, max_length=64)
-    username: str = Field(max_length=64)
+    username: str = Field(max_length=64, index=True)
     last_used_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
 
 
