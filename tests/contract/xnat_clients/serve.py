@@ -15,5 +15,7 @@ if __name__ == "__main__":
         database_url=f"sqlite:///{home}/xnat.db",
         accounts_database_url=f"sqlite:///{home}/accounts.db",
         id_prefix=prefix,
+        inbox_dir=home / "inbox",
+        session_check_s=0.5,
     )
     uvicorn.run(create_app(settings), host="127.0.0.1", port=port, log_level="warning")

@@ -1,7 +1,9 @@
 """Imports and the prearchive through an unmodified xnatpy, and an upload of gigabytes into a server of its own."""
 
 import os
+import shutil
 import socket
+import time
 import zipfile
 from itertools import count
 from pathlib import Path
@@ -115,6 +117,20 @@ def test_single_files_come_one_by_one(connection, project, folder) -> None:
             direct_archive=True,
         )
     assert len(session.scans["5"].files) == 3
+
+
+def test_a_folder_of_the_inbox_is_imported_in_the_background(server, connection, project, folder) -> None:
+    shutil.copytree(folder, server.home / "inbox" / project)
+    request = connection.services.import_dicom_inbox(f"{server.home}/inbox/{project}", cleanup=True, project=project)
+    deadline = time.monotonic() + 60
+    while request.status not in {"Completed", "Failed"} and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert request.status == "Completed"
+    assert (request.username, request.project_id, request.cleanup_after_import) == ("admin", project, True)
+    assert request.created <= request.timestamp
+    connection.clearcache()
+    assert connection.projects[project].experiments["SUBJ_MR"].scans["5"].frames == 3
+    assert [path.name for path in (server.home / "inbox" / project).iterdir()] == ["note.txt"]
 
 
 def resident_bytes(pid: int) -> int:

@@ -1,6 +1,7 @@
 """The archive on a real PostgreSQL: the same requests, the same answers."""
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +12,8 @@ from starlette.testclient import TestClient
 from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
 from service_kit.accounts import Accounts, Role
+from service_kit.tables import utc_now
+from tests.contract.xnat_clients.test_imports import write_dicom
 
 pytestmark = pytest.mark.integration
 
@@ -65,3 +68,26 @@ def test_objects_and_files_are_kept_in_postgresql_too(settings: EmbeddedXnatSett
         assert client.get("/data/projects/P/experiments/F/scans/1/resources/DICOM/files/3").content == b"xxx"
         assert client.delete("/data/projects/P", params={"removeFiles": "true"}).status_code == 200
         assert client.get("/data/experiments").json()["ResultSet"]["Result"] == []
+
+
+def test_imports_and_the_prearchive_are_kept_in_postgresql_too(settings: EmbeddedXnatSettings, tmp_path: Path) -> None:
+    parts = [write_dicom(tmp_path / f"{number}.dcm").read_bytes() for number in range(2)]
+    script = 'version "6.1"\n(0010,0010) := "NOBODY"\n'
+    gradual = {"project": "P", "import-handler": "gradual-DICOM"}
+    with TestClient(create_app(settings)) as client:
+        assert client.put("/data/services/auth", data={"username": "admin", "password": PASSWORD}).status_code == 200
+        client.put("/data/projects/P")
+        assert client.put("/xapi/anonymize/site", content=script).status_code == 200
+        uris = {client.post("/data/services/import", params=gradual, content=part).text for part in parts}
+        assert len(uris) == 1
+        client.app.state.import_worker.look(utc_now() + timedelta(minutes=6))
+        session = client.get("/data/projects/P/experiments/SUBJ_MR").json()["items"][0]["data_fields"]
+        assert (session["dcmPatientName"], session["UID"]) == ("NOBODY", "1.2.3")
+        again = client.post("/data/services/import", params=gradual, content=parts[0]).text.strip()
+        client.app.state.import_worker.look(utc_now() + timedelta(minutes=6))
+        (row,) = client.get("/data/prearchive/projects/P").json()["ResultSet"]["Result"]
+        assert (row["status"], row["url"]) == ("CONFLICT", again.removeprefix("/data"))
+        answer = client.post("/data/services/archive", params={"src": again, "overwrite": "append"})
+        assert answer.status_code == 200, answer.text
+        files = client.get("/data/projects/P/experiments/SUBJ_MR/scans/5/files").json()["ResultSet"]["Result"]
+        assert len(files) == 2

@@ -1,11 +1,13 @@
 """The import service: what comes in, where it goes, what is refused."""
 
 import io
+import tarfile
 import zipfile
 
 import pytest
 
 from embedded_xnat.db.tables import ProjectAliasRow
+from embedded_xnat.storage import unpacking
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
 
@@ -276,3 +278,69 @@ def test_damaged_files_never_end_in_an_error_of_the_server(send, dicom, zip_of, 
     assert send(zip_of(a=dicom()[:cut]), project="P").status_code in {200, 400}
     noise = dicom()[:132] + bytes(range(256)) * 4
     assert send(zip_of(a=noise), project="P").status_code in {200, 400, 409, 417}
+
+
+def bomb() -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.dcm", b"\0" * 3_000_000)
+    return body.getvalue()
+
+
+def lying_zip(dicom: bytes) -> bytes:
+    """A zip whose entry declares ten gigabytes."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("a.dcm", dicom)
+        archive.infolist()[0].file_size = 10 * 1024**3
+    return body.getvalue()
+
+
+def tar_with(**attributes) -> bytes:
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w") as archive:
+        info = tarfile.TarInfo(attributes.pop("name", "a.dcm"))
+        for key, value in attributes.items():
+            setattr(info, key, value)
+        archive.addfile(info, io.BytesIO(b"x" * info.size))
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    "kind", ["bomb", "lying", "traversal", "absolute", "symlink", "hardlink", "device", "cut", "bad names", "empty"]
+)
+def test_hostile_archives_are_refused_and_leave_nothing(send, dicom, zip_of, settings, monkeypatch, kind) -> None:
+    monkeypatch.setattr(unpacking, "FREE_BYTES", 1_000_000)
+    bodies = {
+        "bomb": bomb,
+        "lying": lambda: lying_zip(dicom()),
+        "traversal": lambda: zip_of(**{"../../../evil.dcm": dicom()}),
+        "absolute": lambda: tar_with(name="/evil.dcm", size=3),
+        "symlink": lambda: tar_with(type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        "hardlink": lambda: tar_with(type=tarfile.LNKTYPE, linkname="/etc/passwd"),
+        "device": lambda: tar_with(type=tarfile.CHRTYPE),
+        "cut": lambda: zip_of(a=dicom())[:-40],
+        "bad names": lambda: zip_of(**{"a\nb": dicom()}),
+        "empty": zip_of,
+    }
+    for params in ({"project": "P"}, {"dest": "/prearchive/projects/P"}):
+        answer = send(bodies[kind](), **params)
+        assert answer.status_code in {400, 413}, answer.text
+        assert answer.json()["detail"].endswith(".")
+    assert not list((settings.data_dir / ".incoming").iterdir())
+    assert not [path for path in settings.data_dir.parent.rglob("*.dcm") if path.is_file()]
+
+
+def test_comments_can_ask_for_archiving_at_once(send, dicom, zip_of, admin) -> None:
+    admin.put("/data/projects/P/prearchive_code/0")
+    assert send(zip_of(a=dicom(PatientComments="Project:P AA:true"))).text.strip() == ARCHIVED
+
+
+def test_the_site_says_how_long_a_session_may_be_idle(send, dicom, admin, rows, look) -> None:
+    admin.put("/data/projects/P/prearchive_code/0")
+    assert admin.post("/xapi/siteConfig", json={"sessionXmlRebuilderInterval": 60}).status_code == 200
+    uri = send(dicom(), project="P", handler="gradual-DICOM").text.strip()
+    look(3500)
+    assert rows(admin.get(uri))[0]["status"] == "RECEIVING"
+    look(3700)
+    assert rows(admin.get(uri))[0]["status"] == "READY"
