@@ -15,7 +15,7 @@ from embedded_xnat.imports.options import Handler, ImportOptions, read_options
 from embedded_xnat.imports.reading import read_upload
 from embedded_xnat.imports.worker import ImportWorker
 from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.resources.uploads import disk_errors
+from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site.endpoints import archive_of
 

@@ -21,6 +21,8 @@ from service_kit.errors import Unavailable
 SMALL = 1024 * 1024
 MAX_PARTS = 10_000
 MAX_PART_HEADER_BYTES = 16 * 1024
+MAX_FIELDS = 200
+MAX_FIELD_BYTES = 64 * 1024
 _DIGEST = re.compile(r"(sha-256|md5)=:([A-Za-z0-9+/=]*):", re.IGNORECASE)
 
 
@@ -71,11 +73,14 @@ async def receive_body(request: Request, incoming: Incoming, *, limit: int) -> N
 
 
 async def receive_form(
-    request: Request, open_file: Callable[[], Incoming], *, limit: int
+    request: Request, open_file: Callable[[], Incoming], *, limit: int, fields: list[tuple[str, str]] | None = None
 ) -> list[tuple[str, Incoming]]:
     """Write the files of a form to temporary files, and return them with the names they were sent with.
 
-    Fields that are no files are passed over.
+    Parameters
+    ----------
+    fields
+        Takes name and text of the parts that are no files; without it they are passed over.
 
     Raises
     ------
@@ -90,6 +95,8 @@ async def receive_form(
 
     await _in_pieces(request, write, limit=limit)
     form.finish()
+    if fields is not None:
+        fields += [(name, bytes(text).decode("utf-8", "replace")) for name, text in form.fields]
     if not form.files:
         raise BadRequest("The form has no file.")
     return form.files
@@ -144,6 +151,8 @@ class _Form:
         if not boundary:
             raise BadRequest("The form says not where its parts end.")
         self.files: list[tuple[str, Incoming]] = []
+        self.fields: list[tuple[str, bytearray]] = []
+        self._field: bytearray | None = None
         self._open_file = open_file
         self._current: Incoming | None = None
         self._headers: dict[bytes, bytes] = {}
@@ -177,7 +186,7 @@ class _Form:
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise BadRequest(f"The form has more than {MAX_PARTS} parts; send an archive.")
-        self._headers, self._current = {}, None
+        self._headers, self._current, self._field = {}, None, None
 
     def _on_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -201,10 +210,19 @@ class _Form:
         if name is not None:
             self._current = self._open_file()
             self.files.append((name.decode("utf-8", "replace"), self._current))
+            return
+        if len(self.fields) >= MAX_FIELDS:
+            raise BadRequest(f"The form has more than {MAX_FIELDS} fields.")
+        self._field = bytearray()
+        self.fields.append((options.get(b"name", b"").decode("utf-8", "replace"), self._field))
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._current is not None:
             self._current.write(data[start:end])
+        elif self._field is not None:
+            self._field += data[start:end]
+            if len(self._field) > MAX_FIELD_BYTES:
+                raise BadRequest("A field of the form is too long.")
 
     def _on_end(self) -> None:
         self._is_complete = True
