@@ -84,9 +84,10 @@ _ONLY = {
 
 
 @router.api_route("/data/{path:path}", methods=["GET", "HEAD", "PUT", "POST", "DELETE"])
-async def answer(request: Request, path: str) -> Response:
+async def answer(request: Request) -> Response:
     """Answer a request for an object, a collection, a resource or a file."""
-    address = parse_address(path)
+    # not the route's own parameter: a newline at its end would get lost
+    address = parse_address(request.scope["path"].removeprefix("/data/"))
     if address is None:
         raise NoSuchObject("page")
     if is_navigation(request) and (page := page_path(address)) is not None:

@@ -99,7 +99,11 @@ class Archive:
                     self._settle_after_failure()
                 raise
             self._finished = []
-            self._finish(rows)
+            try:
+                self._finish(rows)
+            except OSError:
+                self._is_unsettled = True  # before anything else happens at these paths
+                raise
 
     def recover(self) -> None:
         """Finish or take back what an earlier process left to do on disk, and remove what it left half-written."""
