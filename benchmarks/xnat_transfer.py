@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from rich.console import Console
 from rich.table import Table
 
@@ -81,9 +83,6 @@ def measure(folder: Path, sizes: Sequence[float]) -> dict[str, Any]:
 
 def make_session(folder: Path, *, size_gb: float, uid: str) -> Path:
     """Write MR images of random noise, a folder a scan, and a stored zip of them; return the zip."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
-
     count = max(1, round(size_gb * 1e9 / (MATRIX * MATRIX * 2)))
     packed = folder.with_suffix(".zip")
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
