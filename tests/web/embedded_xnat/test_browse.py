@@ -1,0 +1,180 @@
+"""The archive's pages in a real browser: look, view, upload, download, settle the prearchive."""
+
+import io
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from .conftest import SHAPE, dicom_series, voxels, zipped
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
+
+SESSION = "/projects/DEMO/experiments/P00_MR1"
+PAGES = ("/", "/projects/DEMO", "/projects/DEMO/subjects", SESSION, f"{SESSION}/scans/4", "/projects/DEMO/upload",
+         f"{SESSION}/scans/4/resources/DICOM", "/search?q=P00", "/prearchive", "/account")  # fmt: skip
+
+
+def until(page, condition: str) -> None:
+    """Wait for a condition; the pages' policy forbids playwright's own way."""
+    deadline = time.monotonic() + 60
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        time.sleep(0.05)
+
+
+SIZES = [(1280, "light"), (1280, "dark"), (390, "light")]
+
+
+@pytest.mark.parametrize("page", SIZES, indirect=True, ids=[f"{width} {scheme}" for width, scheme in SIZES])
+def test_no_page_throws_breaks_the_policy_or_is_wider_than_the_window(page):
+    width = page.viewport_size["width"]
+    for path in PAGES:
+        page.goto(path, wait_until="load")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert page.complaints == []
+
+
+def test_from_the_project_to_the_voxel(page):
+    page.goto("/")
+    page.click("text=DEMO")
+    page.click("text=P00_MR1")
+    until(page, "document.querySelector('.ar-thumb img')?.naturalWidth > 1")
+    page.click(".ar-acts a:has-text('View')")
+    page.wait_for_url("**/view")
+    assert page.evaluate("cohortflowViewer.ready.then(() => 'ready', (error) => error.message)") == "ready"
+    values = voxels()
+    rng = np.random.default_rng(3)
+    chosen = [
+        [int(rng.integers(SHAPE[2])), int(rng.integers(SHAPE[1])), int(rng.integers(SHAPE[0]))] for _ in range(30)
+    ]
+    chosen += [[0, 0, 0], [SHAPE[2] - 1, SHAPE[1] - 1, SHAPE[0] - 1]]
+    script = """(voxels) => voxels.map((voxel) => {
+        cohortflowViewer.setCrosshairVoxel(...voxel);
+        return [cohortflowViewer.crosshairVoxel(), cohortflowViewer.voxelAtCrosshair()];
+    })"""
+    for (column, row, plane), (shown, value) in zip(chosen, page.evaluate(script, chosen), strict=True):
+        assert shown == [column, row, plane]
+        assert value == values[plane, row, column]
+    page.evaluate("cohortflowViewer.setCrosshairVoxel(8, 10, 6)")
+    until(page, "document.querySelector('[data-part=voxel]').textContent === '8, 10, 6'")
+    assert page.inner_text("[data-part=value]") == str(values[6, 10, 8])
+    picture = Image.open(io.BytesIO(page.locator(".tp-picture").screenshot())).convert("L")
+    assert (np.asarray(picture) > 120).mean() > 0.03, "the canvas is black"
+    assert page.complaints == []
+
+
+def test_a_nifti_file_is_shown_before_the_dicom_series(page, client):
+    nibabel = pytest.importorskip("nibabel")
+    data = np.arange(24, dtype="int16").reshape(2, 3, 4)
+    content = nibabel.Nifti1Image(data, np.eye(4)).to_bytes()
+    client.put("/data/projects/DEMO/subjects/P09").raise_for_status()
+    scan = "/data/projects/DEMO/subjects/P09/experiments/P09_MR1"
+    client.put(scan, params={"xsiType": "xnat:mrSessionData"}).raise_for_status()
+    client.put(f"{scan}/scans/1", params={"xsiType": "xnat:mrScanData"}).raise_for_status()
+    client.put(f"{scan}/scans/1/resources/NIFTI/files/a.nii", content=content).raise_for_status()
+    page.goto("/projects/DEMO/experiments/P09_MR1/scans/1/view")
+    assert page.evaluate("cohortflowViewer.ready.then(() => 'ready', (error) => error.message)") == "ready"
+    shown = page.evaluate("(cohortflowViewer.setCrosshairVoxel(1, 2, 3), cohortflowViewer.voxelAtCrosshair())")
+    assert shown == data[1, 2, 3]
+
+
+def test_a_folder_becomes_a_session_with_progress(page, client, folder: Path):
+    page.goto("/projects/DEMO/upload")
+    page.set_input_files("#pick-folder", str(folder))
+    assert "13 files" in page.inner_text("[data-part=summary]")
+    page.click("[data-part=send]")
+    page.wait_for_selector(".ar-job[data-outcome=done]")
+    assert "no DICOM" in page.inner_text("#cf-notices")
+    page.click(".ar-job a")
+    page.wait_for_selector("h1:has-text('P01_MR1')")
+    files = client.get("/data/projects/DEMO/experiments/P01_MR1/scans/4/resources/DICOM/files").json()
+    assert files["ResultSet"]["totalRecords"] == "12"
+    assert page.complaints == []
+
+
+def test_what_is_there_already_is_refused_in_a_sentence(page, tmp_path: Path):
+    (tmp_path / "again.zip").write_bytes(zipped(dicom_series("1.2.3.77", name="P77")))
+    for expected in ("done", "refused"):
+        page.goto("/projects/DEMO/upload")
+        page.set_input_files("#pick-files", str(tmp_path / "again.zip"))
+        page.click("[data-part=send]")
+        page.wait_for_selector(f".ar-job[data-outcome={expected}]")
+    assert "exists" in page.inner_text(".ar-job-text")
+
+
+def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(page, client, tmp_path: Path):
+    (tmp_path / "big.bin").write_bytes(b"x" * 40_000_000)
+    page.goto(f"{SESSION}/upload")
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}
+    session.send("Network.emulateNetworkConditions", slow)
+    page.set_input_files("#pick-files", str(tmp_path / "big.bin"))
+    page.fill("#resource", "BIG")
+    page.click("[data-part=send]")
+    until(page, "document.querySelector('.ar-job progress')?.value > 0.02")
+    seen = page.evaluate("document.querySelector('.ar-job progress').value")
+    assert 0 < seen < 1
+    page.click(".ar-job [data-part=cancel]")
+    page.wait_for_selector(".ar-job[data-outcome=cancelled]")
+    time.sleep(0.5)
+    resources = client.get("/data/projects/DEMO/experiments/P00_MR1/resources").json()["ResultSet"]["Result"]
+    assert "BIG" not in [row["label"] for row in resources]
+
+
+def test_files_keep_their_names_and_folders(page, client, tmp_path: Path):
+    deep = tmp_path / "set" / "a folder" / ("long " * 30)
+    deep.mkdir(parents=True)
+    (deep / "größe.txt").write_text("one")
+    (tmp_path / "set" / "b.txt").write_text("two")
+    page.goto(f"{SESSION}/upload")
+    page.set_input_files("#pick-folder", str(tmp_path / "set"))
+    page.fill("#resource", "NOTES")
+    page.click("[data-part=send]")
+    page.wait_for_selector(".ar-job[data-outcome=done]")
+    uri = "/data/projects/DEMO/experiments/P00_MR1/resources/NOTES/files"
+    with zipfile.ZipFile(io.BytesIO(client.get(uri, params={"format": "zip"}).content)) as packed:
+        names = {name.split("/files/")[1] for name in packed.namelist()}
+    assert names == {f"set/a folder/{'long ' * 30}/größe.txt", "set/b.txt"}
+
+
+def test_all_scans_come_as_a_zip(page):
+    page.goto(SESSION)
+    with page.expect_download() as download:
+        page.click("text=All scans")
+    with zipfile.ZipFile(download.value.path()) as packed:
+        assert len(packed.namelist()) == 12
+        assert packed.testzip() is None
+
+
+def test_a_project_is_made(page):
+    page.goto("/")
+    page.click("text=New project")
+    page.fill("#project-id", "no good")
+    page.click("text=Make it")
+    assert page.is_visible("[data-part=error]")
+    page.fill("#project-id", "FRESH")
+    page.fill("#project-name", "Fresh & new")
+    page.click("text=Make it")
+    page.wait_for_url("**/projects/FRESH")
+    assert page.inner_text("h1") == "Fresh & new"
+    assert "No session yet" in page.inner_text("main")
+
+
+def test_what_waits_in_the_prearchive_is_archived_or_deleted(page, client):
+    for number in (1, 2):
+        query = {"dest": "/prearchive", "project": "DEMO", "subject": f"W{number}", "session": f"W{number}_MR1"}
+        body = zipped(dicom_series(f"1.2.3.9{number}", name=f"W{number}"))
+        client.post("/data/services/import", params={**query, "inbody": "true"}, content=body).raise_for_status()
+    page.goto("/prearchive")
+    page.click("tr:has-text('W1_MR1') [data-archive]")
+    until(page, "!document.body.innerText.includes('W1_MR1')")
+    assert client.get("/data/projects/DEMO/experiments/W1_MR1").status_code == 200
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("tr:has-text('W2_MR1') [data-delete]")
+    page.wait_for_selector("text=Nothing waits in the prearchive")
+    assert client.get("/data/projects/DEMO/experiments/W2_MR1").status_code == 404
