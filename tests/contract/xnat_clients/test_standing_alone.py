@@ -171,7 +171,8 @@ def test_somebody_elses_test_uses_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "test_of_somebody.py").write_text(TEST_OF_SOMEBODY)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "embedded_xnat.pytest_plugin"]
     command += ["-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), cwd=tmp_path)
+    alone = environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")  # installed, pytest finds it by itself
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=alone, cwd=tmp_path)
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
 
 
