@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import or_, select, union_all
 from sqlmodel import Session, col
 
-from embedded_xnat.contract.errors import BadField
+from embedded_xnat.contract.errors import BadField, BadRequest
 from embedded_xnat.db.repository import EXPERIMENTS, SUBJECTS
 from embedded_xnat.db.tables import ExperimentRow, ShareRow
 from embedded_xnat.domain.addresses import ObjectKind
@@ -49,6 +49,10 @@ ASSESSOR_COLUMNS = (
     "URI",
 )
 SCAN_COLUMNS = ("xnat_imagescandata_id", "ID", "type", "quality", "xsiType", "note", "series_description", "URI")
+
+
+#: More columns or filters than any use has.
+MAX_COLUMNS = 200
 
 
 def list_projects(session: Session, visitor: Visitor, query: Query) -> list[Row]:
@@ -135,7 +139,10 @@ class _Listing:
     def __init__(self, plan: Plan, query: Query, standard: Sequence[str]) -> None:
         self.plan, self.query = plan, query
         self.columns = standard_columns(plan, dict.fromkeys(standard))
-        for name in requested_columns(query.get("columns"), standard):
+        asked = requested_columns(query.get("columns"), standard)
+        if max(len(asked), len(query.parameters)) > MAX_COLUMNS:
+            raise BadRequest(f"A listing has at most {MAX_COLUMNS} columns and filters.")
+        for name in asked:
             ref = plan.field(name)
             self.columns.append(Column.of(column_key(name), ref))
         self._filters = [

@@ -13,6 +13,7 @@ from embedded_xnat.objects import changes
 from embedded_xnat.objects.endpoints import Call, table
 from embedded_xnat.objects.locate import Located, check, locate
 from embedded_xnat.objects.moves import move_to_project
+from embedded_xnat.search.visibility import visible_projects
 
 
 def put_share(call: Call) -> Response:
@@ -59,6 +60,10 @@ def list_shares(call: Call) -> Response:
         kind = repository.EXPERIMENTS if found.experiment is not None else repository.SUBJECTS
         places = [(row.project_id, row.label)]
         places += [(each.project_id, each.label) for each in repository.shares_of(session, kind, row.id)]
+        visible = visible_projects(call.visitor)
+        if visible is not None:
+            seen = set(session.connection().scalars(visible))
+            places = [place for place in places if place[0] in seen]
         rows = []
         for project_id, label in places:
             project = repository.project_by_id(session, project_id)

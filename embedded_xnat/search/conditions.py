@@ -16,7 +16,8 @@ Condition = Any
 
 NUMBERS = frozenset({Kind.INTEGER, Kind.LONG, Kind.FLOAT, Kind.DOUBLE})
 OPERATORS = ("=", "!=", "<>", ">=", "<=", ">", "<", "LIKE", "NOT LIKE", "IN", "NOT IN", "IS", "IS NOT", "BETWEEN")
-MAX_VALUES = 1000
+MAX_VALUES = 500
+MAX_CHARS = 4000
 
 _PREFIX = re.compile(r"(>=|<=|!=|>|<|=)(.+)")
 _RANGE = re.compile(r"(\d{1,2}/\d{1,2}/\d{4})-(\d{1,2}/\d{1,2}/\d{4})")
@@ -37,6 +38,7 @@ def comparison(ref: FieldRef, operator: str, value: str, *, name: str) -> Condit
     BadField
         If there is no such operator, or the value does not fit the field.
     """
+    _check_text(value, name=name)
     operator = " ".join(operator.upper().split())
     if operator not in OPERATORS:
         raise BadField(name, f"can be compared by {', '.join(OPERATORS)} only")
@@ -98,6 +100,7 @@ def filtered(ref: FieldRef, pattern: str, *, name: str) -> Condition:
     BadField
         If a value does not fit the field.
     """
+    _check_text(pattern, name=name)
     parts = pattern.split(",")
     if len(parts) > MAX_VALUES:
         raise BadField(name, f"can be compared with {MAX_VALUES} values at most")
@@ -122,10 +125,15 @@ def _text(expression: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(expression, String)
 
 
+def _check_text(text: str, *, name: str) -> None:
+    if len(text) > MAX_CHARS:
+        raise BadField(name, f"is compared with at most {MAX_CHARS} characters")
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadField(name, "cannot hold this character")
+
+
 def _value(ref: FieldRef, text: str, *, name: str) -> Any:
     text = text.strip()
-    if "\x00" in text:
-        raise BadField(name, "cannot hold this character")
     if ref.kind in NUMBERS:
         try:
             return float(text)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, case, literal, null, or_, select, true
+from sqlalchemy import BigInteger, Integer, Select, and_, case, cast, literal, null, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -47,6 +47,8 @@ OWNER_KINDS = {
     SCAN: SCANS,
     RECONSTRUCTION: SCANS,
 }
+
+MAX_NAME = 1000
 
 _RESOURCES = ("resources/resource/", "out/file/", "in/file/", "file/")
 _PREDICATE = re.compile(r"\[@xsi:type=[^\]]*\]")
@@ -115,6 +117,8 @@ class Plan:
     def field(self, name: str) -> FieldRef | None:
         """Return a field by its short name or xsi path in any case; None when there is none of that name here."""
         head, separator, path = name.partition("/")
+        if "\x00" in name or len(name) > MAX_NAME:
+            return None
         named = MODEL.find(head) if separator and ":" in head else None
         if named is None:
             return None if separator and ":" in head else self._short(name)
@@ -188,7 +192,7 @@ class Plan:
             return None
         value = table.row.data[field.path]
         if field.kind in {Kind.INTEGER, Kind.LONG}:
-            return FieldRef(value.as_integer(), field.kind)
+            return FieldRef(cast(value.as_string(), BigInteger), field.kind)
         is_number = field.kind in {Kind.FLOAT, Kind.DOUBLE}
         return FieldRef(value.as_float() if is_number else value.as_string(), field.kind)
 

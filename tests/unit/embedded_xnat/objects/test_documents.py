@@ -171,6 +171,19 @@ def test_an_object_says_in_which_projects_it_shows(admin, session_uri: str) -> N
     assert admin.delete(f"{session_uri}/projects/Q").status_code == 404
 
 
+def test_only_owners_move_and_only_projects_that_are_seen_are_named(admin, as_user, session_uri: str) -> None:
+    for project in ("Q", "R"):
+        admin.put(f"/data/projects/{project}")
+    for project in ("P", "Q"):
+        admin.put(f"/data/projects/{project}/users/Members/mary")
+    mary = as_user("mary")
+    assert mary.put(f"{session_uri}/projects/Q", params={"primary": "true"}).status_code == 403
+    assert mary.put(f"{session_uri}/projects/R").status_code == 404
+    assert mary.put(f"{session_uri}/projects/Q").status_code == 200
+    admin.put(f"{session_uri}/projects/R")
+    assert [row["ID"] for row in rows(mary.get(f"{session_uri}/projects"))] == ["P", "Q"]
+
+
 def test_an_assessor_is_renamed_with_its_files(admin, session_uri: str, settings) -> None:
     uri = f"{session_uri}/assessors/A1"
     admin.put(uri, params={"xsiType": "xnat:qcManualAssessorData"})

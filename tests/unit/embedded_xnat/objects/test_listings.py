@@ -99,6 +99,10 @@ def test_filters_name_any_field(filled, params, expected: int) -> None:
         {"label": "*a*b*c*d*e*"},
         {"label": "[z-a]"},
         {"sortBy": "nonsense"},
+        {"label": "a\0*"},
+        {"label": "x" * 5000},
+        {"label": "," * 600},
+        {"columns": ",".join(f"c{number}" for number in range(300))},
     ],
 )
 def test_filters_that_make_no_sense_are_refused(filled, params) -> None:
