@@ -280,9 +280,14 @@ def xnat_check(
     *,
     home: HomeOption = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of an archive that runs alone; with --database.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of an archive that runs alone, as given to 'serve'.")
     ] = None,
-    database: Annotated[str | None, typer.Option(metavar="URL", help="Its database (SQLAlchemy URL).")] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Its database (SQLAlchemy URL); then --data is the folder of the files itself."
+        ),
+    ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Mend it; nothing is deleted. Stop the archive's server first.")
     ] = False,
@@ -291,12 +296,12 @@ def xnat_check(
     """Compare the archive's database with its files; exit code 1 when something is wrong and was not mended."""
     from deployments.commands import xnat
 
-    if (data is None) != (database is None):
-        raise typer.BadParameter("--data and --database go together")
-    if data is None or database is None:
-        place = xnat.place_of(_home(home), is_chosen=home is not None)
+    if data is not None:
+        place = xnat.place_alone(data.expanduser().absolute(), database)
+    elif database is not None:
+        raise typer.BadParameter("name the folder of its files with --data, too", param_hint="--database")
     else:
-        place = xnat.Place(data.expanduser().absolute(), database)
+        place = xnat.place_of(_home(home), is_chosen=home is not None)
     if not xnat.check(place, repair=repair, digests=digests, console=_console()):
         raise typer.Exit(1)
 

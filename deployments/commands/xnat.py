@@ -32,6 +32,13 @@ def place_of(home: Home, *, is_chosen: bool) -> Place:
     return Place(Path(data_dir) if data_dir else home.xnat_data, database_url or home.database_url("xnat"))
 
 
+def place_alone(data: Path, database_url: str | None) -> Place:
+    """Give where an archive is that 'cohortflow serve embedded-xnat --data' runs, or one whose database is named."""
+    if database_url is not None:
+        return Place(data, database_url)
+    return Place(data / "archive", f"sqlite:///{data / 'xnat.db'}")
+
+
 def check(place: Place, *, repair: bool, digests: bool, console: Console) -> bool:
     """Say each problem in a line, and mend it if asked to; give whether nothing wrong is left.
 

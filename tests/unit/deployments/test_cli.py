@@ -160,4 +160,6 @@ def test_the_check_of_the_archive_finds_and_mends(tmp_path):
 def test_the_check_of_an_archive_that_is_not_there_is_one_sentence(tmp_path):
     done = cohortflow("xnat", "check", "--home", str(tmp_path))
     assert (done.returncode, "no archive" in done.stderr) == (9, True)
-    assert cohortflow("xnat", "check", "--data", str(tmp_path)).returncode == 2
+    alone = cohortflow("xnat", "check", "--data", str(tmp_path))
+    assert (alone.returncode, f"{tmp_path}/archive" in alone.stderr) == (9, True)
+    assert cohortflow("xnat", "check", "--database", "sqlite:///x.db").returncode == 2
