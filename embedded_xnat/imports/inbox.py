@@ -82,7 +82,9 @@ class Inbox:
         wanted = options.wanted.project_id
         if wanted is not None:
             project = project_by_name(session, wanted)
-            wanted = writable(session, visitor, project.id if project is not None else wanted).id
+            if project is None:
+                raise NoSuchObject("project")
+            wanted = writable(session, visitor, project.id).id
         if not visitor.everything:
             if wanted is None:
                 raise BadRequest("Name the project (PROJECT_ID=); its own folder in the inbox can be imported.")
@@ -155,7 +157,7 @@ def find_request(session: Session, visitor: Visitor, number: int) -> InboxReques
     ------
     NoSuchObject
     """
-    row = session.get(InboxRequestRow, number)
+    row = session.get(InboxRequestRow, number) if 0 < number < 2**31 else None
     if row is None or not (visitor.everything or row.username == visitor.username):
         raise NoSuchObject("request")
     return row

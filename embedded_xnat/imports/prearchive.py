@@ -197,6 +197,8 @@ def list_sessions(session: Session, visitor: Visitor, project_id: str | None = N
     """Return the table of sessions a visitor may handle; unassigned ones only for those who may do everything."""
     statement = select(PrearchiveRow).order_by(col(PrearchiveRow.number))
     if project_id is not None:
+        if not project_id.isprintable():
+            return []
         statement = statement.where(PrearchiveRow.project_id == project_id)
     may: dict[str, bool] = {}
     rows = []
@@ -218,7 +220,7 @@ def find_session(session: Session, visitor: Visitor, *, project_id: str, stamp: 
     statement = select(PrearchiveRow).where(
         PrearchiveRow.project_id == project_id, PrearchiveRow.stamp == stamp, PrearchiveRow.folder == folder
     )
-    row = session.exec(statement).first()
+    row = session.exec(statement).first() if f"{project_id}{stamp}{folder}".isprintable() else None
     if row is None or not may_handle(session, visitor, row.project_id):
         raise NoSuchObject("session in the prearchive")
     return row

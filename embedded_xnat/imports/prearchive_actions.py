@@ -15,7 +15,7 @@ from sqlmodel import col, select
 
 from embedded_xnat.anonymize import service as anonymize
 from embedded_xnat.anonymize.rewriting import Names
-from embedded_xnat.contract.errors import BadRequest, MergeConflict, NotAnonymized, SessionExists
+from embedded_xnat.contract.errors import BadRequest, MergeConflict, NoSuchObject, NotAnonymized, SessionExists
 from embedded_xnat.db.tables import PrearchiveRow
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.imports import prearchive
@@ -103,7 +103,10 @@ class Actions:
         with self.archive.read() as session:
             for project_id in (errand.new_project, errand.route.project_id):
                 if project_id is not None and project_id != UNASSIGNED:
-                    writable(session, visitor, project_id)
+                    project = project_by_name(session, project_id)
+                    if project is None:
+                        raise NoSuchObject("project")
+                    writable(session, visitor, project.id)
 
     def run(self, visitor: Visitor, row: PrearchiveRow, errand: Errand, *, is_queued: bool = False) -> str:
         """Do something now; return the address of the session then, nothing when it is deleted.
@@ -156,7 +159,9 @@ class Actions:
             raise BadRequest("The session belongs to no project; name one (project=), or move it to one first.")
         with self.archive.read() as session:
             project = project_by_name(session, project_id)
-            project_id = writable(session, visitor, project.id if project is not None else project_id).id
+            if project is None:
+                raise NoSuchObject("project")
+            project_id = writable(session, visitor, project.id).id
             scripts = anonymize.in_force(session, project_id)
         subject = errand.route.subject_label or row.subject_label
         label = errand.route.session_label or row.session_label
@@ -225,7 +230,9 @@ class Actions:
             session = change.session
             if new_project != UNASSIGNED:
                 project = project_by_name(session, new_project)
-                new_project = writable(session, visitor, project.id if project is not None else new_project).id
+                if project is None:
+                    raise NoSuchObject("project")
+                new_project = writable(session, visitor, project.id).id
             found = session.get(PrearchiveRow, row.number)
             assert found is not None
             before = folder_of(found)

@@ -23,7 +23,9 @@ def project_for(session: Session, visitor: Visitor, series: Series, wanted: Rout
     for candidate in project_candidates(series, wanted):
         project = project_by_name(session, candidate)
         if wanted.project_id is not None:
-            return writable(session, visitor, project.id if project is not None else candidate)
+            if project is None:
+                raise NoSuchObject("project")
+            return writable(session, visitor, project.id)
         if project is None:
             continue
         try:
@@ -48,6 +50,8 @@ def writable(session: Session, visitor: Visitor, project_id: str) -> ProjectRow:
 
 def project_by_name(session: Session, name: str) -> ProjectRow | None:
     """Return a project by its id or one of its aliases."""
+    if not name.isprintable():
+        return None
     found = repository.project_by_id(session, name)
     if found is not None:
         return found

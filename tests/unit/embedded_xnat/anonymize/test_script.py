@@ -1,5 +1,7 @@
 """Which scripts are understood, and what is said about the others."""
 
+from pathlib import Path
+
 import pytest
 
 from embedded_xnat.anonymize.script import Assign, Condition, Delete, HashUid, Literal, Name, TagPattern
@@ -103,3 +105,9 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_endless_scripts_are_refused() -> None:
     assert "longer" in mistakes(VERSION + "// x\n" * 40_000)[0][1]
+
+
+def test_the_script_of_the_guide_is_understood() -> None:
+    guide = (Path(__file__).parents[4] / "docs" / "embedded-xnat.md").read_text()
+    script = guide.partition('version "6.1"')[2].partition("```")[0]
+    assert len(read_script(f'version "6.1"{script}').statements) == 7

@@ -213,3 +213,17 @@ def test_what_belongs_to_no_project_is_archived_only_into_one(admin, send, dicom
     assert as_user("zoe").get(uri).status_code == 404
     assert admin.post("/data/services/archive", params={"src": uri}).status_code == 400
     assert admin.post("/data/services/archive", params={"src": uri, "project": "P"}).text == ARCHIVED
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "99999999999999999999", "x"])
+def test_requests_of_odd_numbers_are_not_there(admin, number) -> None:
+    assert admin.get(f"/data/services/import/inbox/{number}").status_code in {400, 404}
+
+
+def test_addresses_with_odd_characters_are_not_there(admin, waiting, send, dicom) -> None:
+    assert admin.get("/data/prearchive/projects/%00").status_code == 404
+    assert admin.get("/data/prearchive/projects/P/%00/%00").status_code == 404
+    assert admin.post("/data/services/archive", params={"src": waiting, "project": "\x00"}).status_code == 404
+    params = {"src": waiting, "newProject": "\x00", "async": "true"}
+    assert admin.post("/data/services/prearchive/move", params=params).status_code == 404
+    assert send(dicom(), project="\x00").status_code == 404
