@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from embedded_xnat import tree
@@ -68,6 +69,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     app.add_exception_handler(BadName, _on_bad_name)
     app.add_exception_handler(TooLarge, _on_too_large)
     app.add_exception_handler(IntegrityError, _on_conflict)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     install_pages.install(app, settings)
     for router in (
         login_endpoints.router,
@@ -142,6 +144,12 @@ async def _on_bad_name(request: Request, error: Exception) -> Response:
 async def _on_too_large(request: Request, error: Exception) -> Response:
     assert isinstance(error, TooLarge)
     return problem(413, error.title, error.detail, instance=request.url.path)
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    """End a request whose sender gave up, as a cancelled upload does; nobody reads the answer."""
+    logger.info("a sender gave up")
+    return Response(status_code=400)
 
 
 async def _on_conflict(request: Request, error: Exception) -> Response:

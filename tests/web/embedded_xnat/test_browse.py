@@ -106,7 +106,7 @@ def test_what_is_there_already_is_refused_in_a_sentence(page, tmp_path: Path):
     assert "exists" in page.inner_text(".ar-job-text")
 
 
-def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(page, client, tmp_path: Path):
+def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(page, client, archive, tmp_path: Path):
     (tmp_path / "big.bin").write_bytes(b"x" * 40_000_000)
     page.goto(f"{SESSION}/upload")
     session = page.context.new_cdp_session(page)
@@ -124,6 +124,7 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(page, client, tmp_pa
     time.sleep(0.5)
     resources = client.get("/data/projects/DEMO/experiments/P00_MR1/resources").json()["ResultSet"]["Result"]
     assert "BIG" not in [row["label"] for row in resources]
+    assert "Traceback" not in (archive.data / "server.log").read_text()
 
 
 def test_files_keep_their_names_and_folders(page, client, tmp_path: Path):

@@ -104,8 +104,7 @@ class UploadPage {
   }
 
   private finished(): void {
-    this.setBusy(false);
-    this.choose([]);
+    this.chosen = []; // the page stays as it is: nothing jumps below the reader's eyes
     this.part("back").textContent = "Look at it";
     this.part("back").classList.add("btn-primary");
   }
@@ -125,7 +124,7 @@ class UploadPage {
       return `${studies.length > 1 ? `Study ${place + 1}: ` : ""}${folder}, ${files.length} files`;
     };
     if (left > 0) {
-      const text = `${left} files that are no DICOM are passed over.`;
+      const text = left === 1 ? "One file that is no DICOM is passed over." : `${left} files that are no DICOM are passed over.`;
       window.dispatchEvent(new CustomEvent("cohortflow:notice", { detail: { text, tone: "info" } }));
     }
     return [
