@@ -188,7 +188,8 @@ assert other.subject('S1').exists()
 subject.unshare(P + '_O')
 assert not other.subject('S1').exists()
 experiment.share(P + '_O', label='SHOWN')
-assert 'SHOWN' in [e.label() for e in other.experiments()]
+assert experiment.id() in [e.id() for e in other.experiments()]
+assert 'SHOWN' in [row['label'] for row in x._get_json('/data/projects/%s_O/experiments' % P)]
 experiment.trigger(pipelines=False)
 """)
 
