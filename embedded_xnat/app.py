@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from embedded_xnat import tree
+from embedded_xnat import openapi, tree
 from embedded_xnat.anonymize import endpoints as anonymize_endpoints
 from embedded_xnat.contract.errors import BadName, TooLarge
 from embedded_xnat.domain.networks import read_networks
@@ -89,6 +89,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     ):
         app.include_router(router)
     app.add_middleware(HeadAsGet)
+    openapi.install(app)
     app.add_middleware(SmallBodies)
     app.add_middleware(LoginGate, logins=lambda: app.state.logins)
 

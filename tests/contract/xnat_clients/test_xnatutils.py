@@ -34,12 +34,12 @@ def test_data_goes_up_is_listed_renamed_described_and_comes_down(run, server: Se
     run("xnat-put", "UTIL_S01_MR01", "a_dataset", str(image), *UPLOAD, "--resource_name", "NIFTI_GZ")
     assert "UTIL" in run("xnat-ls").split()
     assert run("xnat-ls", "UTIL", "--datatype", "subject").split() == ["S01"]
-    assert "UTIL_S01_MR01" in run("xnat-ls", "UTIL", "--datatype", "session")
+    assert "UTIL_S01_MR01" in run("xnat-ls", "UTIL_S01_.*", "--datatype", "session")
     assert "a_dataset" in run("xnat-ls", "UTIL_S01_MR01", "--datatype", "scan")
     run("xnat-varput", "UTIL_S01_MR01", "arm", "control")
     assert run("xnat-varget", "UTIL_S01_MR01", "arm").strip() == "control"
     run("xnat-rename", "UTIL_S01_MR01", "UTIL_S01_MR02")
-    assert "UTIL_S01_MR02" in run("xnat-ls", "UTIL", "--datatype", "session")
+    assert "UTIL_S01_MR02" in run("xnat-ls", "UTIL_S01_.*", "--datatype", "session")
     run("xnat-get", "UTIL_S01_MR02", "--target", str(tmp_path / "down"), "--project", "UTIL")
     assert [path.read_bytes() for path in (tmp_path / "down").rglob("*.nii.gz")] == [image.read_bytes()]
 
