@@ -1,8 +1,9 @@
 """Endpoints of the import service. May import FastAPI."""
 
 from contextlib import ExitStack
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -77,7 +78,7 @@ def _request(request: Request, query: list[tuple[str, str]]) -> str:
 
 
 @router.get("/data/services/import/inbox/{number}")
-def read_request(request: Request, number: int) -> Response:
+def read_request(request: Request, number: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
     """Say how far a request for the inbox is."""
     with archive_of(request).read() as session:
         return JSONResponse(request_document(find_request(session, visitor_of(request), number)))

@@ -79,10 +79,19 @@ def test_no_request_is_a_fault_of_the_server(client: TestClient) -> None:
     for found in schema.get_all_operations():
         operation = found.ok()
         if (operation.method.upper(), operation.path) not in LEFT_OUT:
-            for mode in GenerationMode:
-                asked += ask(client, operation, mode, faults)
+            asked += ask(client, operation, GenerationMode.POSITIVE, faults)
+            if can_be_wrong(operation):
+                asked += ask(client, operation, GenerationMode.NEGATIVE, faults)
     assert not faults, "\n".join(f"{name}: {fault}" for name, fault in faults.items())
-    assert asked > 1000
+    assert asked > 500
+
+
+def can_be_wrong(operation: Any) -> bool:
+    """Tell whether the document says more of a request than that its parameters are texts."""
+    raw = operation.definition.raw
+    schemas = [each["schema"] for each in raw.get("parameters", ()) if each["name"] not in {"format", "sortOrder"}]
+    has_json = "application/json" in raw.get("requestBody", {}).get("content", {})
+    return has_json or any(schema.get("type") == "integer" or "anyOf" in schema for schema in schemas)
 
 
 def ask(client: TestClient, operation: Any, mode: GenerationMode, faults: dict[str, str]) -> int:
