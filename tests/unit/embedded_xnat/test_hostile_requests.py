@@ -1,0 +1,115 @@
+"""Requests that mean harm: entities in XML, forged headers, names and numbers beyond all measure."""
+
+import pytest
+from starlette.testclient import TestClient
+
+BOMB = """<?xml version="1.0"?>
+<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;">]>
+"""
+FILE_ENTITY = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+REMOTE = '<?xml version="1.0"?><!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">'
+BUNDLE = (
+    '<xdat:bundle xmlns:xdat="http://nrg.wustl.edu/security"><xdat:root_element_name>{0}</xdat:root_element_name>'
+    "<xdat:search_field><xdat:element_name>xnat:mrSessionData</xdat:element_name><xdat:field_ID>{0}</xdat:field_ID>"
+    "</xdat:search_field></xdat:bundle>"
+)
+PROJECT = '<xnat:Project xmlns:xnat="http://nrg.wustl.edu/xnat" ID="EVIL"><xnat:name>{0}</xnat:name></xnat:Project>'
+
+
+@pytest.mark.parametrize("prologue", [BOMB, FILE_ENTITY, REMOTE])
+@pytest.mark.parametrize("entity", ["&d;", "&e;", "plain"])
+def test_entities_in_xml_are_refused(admin, prologue: str, entity: str) -> None:
+    headers = {"Content-Type": "text/xml"}
+    for method, path, body in (
+        ("POST", "/data/search?format=json", BUNDLE),
+        ("PUT", "/data/search/saved/evil", BUNDLE),
+        ("PUT", "/data/projects/EVIL", PROJECT),
+    ):
+        answer = admin.request(method, path, content=(prologue + body.format(entity)).encode(), headers=headers)
+        assert 400 <= answer.status_code < 500, (path, answer.text[:300])
+        assert "root:" not in answer.text
+        assert "aaaaaaaaaa" not in answer.text
+    assert admin.get("/data/projects/EVIL").status_code == 404
+    assert admin.get("/data/search/saved/evil").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"<", b"<a/>", b"\xff\xfe", b"<a>" * 100_000, b"not xml at all"])
+def test_xml_that_is_none_is_refused(admin, body: bytes) -> None:
+    answer = admin.post("/data/search", content=body, headers={"Content-Type": "text/xml"})
+    assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["/data/projects/a%0d%0aSet-Cookie:%20x=1", "/data/JSESSION%0d%0aX-Evil:1", "/%0d%0aX-Evil:1"]
+)
+def test_no_header_comes_from_an_address(admin, path: str) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        answer = admin.request(method, path)
+        assert answer.status_code >= 400 or answer.history
+        assert "x-evil" not in answer.headers
+        assert "x=1" not in answer.headers.get("set-cookie", "")
+
+
+def test_no_header_comes_from_a_file_name(admin, session_uri) -> None:
+    uri = f"{session_uri}/resources/R/files/a%22%3B%20filename%3Devil.html"
+    assert admin.put(uri, content=b"<script>").status_code in {200, 417}
+    answer = admin.get(uri)
+    assert "evil.html" not in answer.headers.get("content-disposition", "").replace("%", "").replace('\\"', "")[:20]
+    assert answer.headers.get("x-content-type-options") == "nosniff"
+    assert (
+        "text/html" not in answer.headers.get("content-type", "")
+        or "attachment" in answer.headers["content-disposition"]
+    )
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "A" * 32, "A" * 8000, "../../etc/passwd", "\"'; DROP TABLE login; --"])
+def test_a_made_up_session_opens_nothing(server: TestClient, cookie: str) -> None:
+    answer = TestClient(server.app).get("/data/projects", headers={"Cookie": f"JSESSIONID={cookie}"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=99999999999999999999",
+        "limit=-1",
+        "offset=1e9",
+        "sortBy='; DROP TABLE project; --",
+        "columns=" + ",".join(f"c{number}" for number in range(2000)),
+        "columns=xnat:mrSessionData/" + "a/" * 500,
+        "label=" + "%25*" * 200,
+        "label=" + "[" * 200,
+        "xsiType=" + "x" * 5000,
+        "&".join(f"p{number}=1" for number in range(3000)),
+        "ID=%00",
+        "format=exe",
+    ],
+)
+@pytest.mark.parametrize("path", ["/data/projects", "/data/experiments", "/data/projects/P/subjects"])
+def test_queries_beyond_measure_are_answered_or_refused(admin, path: str, query: str) -> None:
+    answer = admin.get(f"{path}?{query}")
+    assert answer.status_code < 500, answer.text[:300]
+    assert admin.get("/data/projects/P").status_code == 200
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2147483648", "9" * 40, "1.5", "x", "%00"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/xapi/events/subscription/{}",
+        "/xapi/events/delivered/{}",
+        "/data/services/import/inbox/{}",
+        "/data/experiments/CF_E00001/resources/{}",
+        "/data/search/saved/{}",
+    ],
+)
+def test_numbers_beyond_measure_are_of_nothing(admin, path: str, number: str) -> None:
+    assert 400 <= admin.get(path.format(number)).status_code < 500
+
+
+def test_half_a_character_is_no_fault(admin) -> None:
+    for path in ("/data/projects/%ff", "/data/projects/%ed%a0%80", "/data/projects?label=%ed%a0%80"):
+        assert admin.get(path).status_code < 500
+    assert admin.put("/data/projects/P?xnat:projectData/name=%ed%a0%80").status_code < 500
+    assert admin.put("/data/projects/P?xnat:projectData/name=%00").status_code == 400
