@@ -142,7 +142,9 @@ def evaluate(text: str | None, facts: Facts) -> bool:
     except BudgetSpent as error:
         raise ConditionError("it asks for more work than a condition may do") from error
     except KeyError as error:
-        raise ConditionError(f"there is no {error.args[0]!r}" if error.args else "a key is missing") from error
+        missing = error.args[0] if error.args else None
+        named = isinstance(missing, str | int | float)
+        raise ConditionError(f"there is no {missing!r}" if named else "a key is missing") from error
     except InvalidExpression as error:
         raise ConditionError(_first_sentence(error)) from error
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError, MemoryError) as error:

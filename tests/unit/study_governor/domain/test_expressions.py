@@ -237,3 +237,8 @@ def test_any_expression_ends_quickly_in_a_truth_value_or_a_reason(text):
 def test_any_text_is_either_a_condition_or_refused_with_a_reason(text):
     value, reason = outcome(text)
     assert value in (True, False) or reason
+
+
+def test_a_missing_key_that_is_no_text_is_not_shown():
+    with pytest.raises(ConditionError, match="a key is missing"):
+        evaluate("experiment.variables[datetime] == 1", SEEN)
