@@ -130,6 +130,7 @@ def test_a_port_that_cannot_be_is_refused_with_a_sentence(arguments):
     assert "65535" in result.output or "equal to 0" in result.output
 
 
+@pytest.mark.slow
 def test_the_check_of_the_archive_finds_and_mends(tmp_path):
     from starlette.testclient import TestClient
 
@@ -157,6 +158,7 @@ def test_the_check_of_the_archive_finds_and_mends(tmp_path):
     assert cohortflow("xnat", "check", *place).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_check_of_an_archive_that_is_not_there_is_one_sentence(tmp_path):
     done = cohortflow("xnat", "check", "--home", str(tmp_path))
     assert (done.returncode, "no archive" in done.stderr) == (9, True)

@@ -202,6 +202,7 @@ def test_what_is_strange_but_runs_is_a_notice(change, sentence):
     assert any(sentence in str(remark) for remark in reading.notices), reading.notices
 
 
+@pytest.mark.slow
 def test_aliases_cannot_make_a_small_file_large():
     bomb = "\n".join(["x0: &x0 [a, a]"] + [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 30)])
     assert "more than" in said(f"{bomb}\n{SMALL}")[0]
