@@ -140,13 +140,15 @@ class Importer:
         if options.is_direct and exists(change.session, plan):
             return self._keep(change, direction, kept, status=Way.RECEIVING if is_gradual else Way.READY)
         overwrite = options.overwrite or (Overwrite.DELETE if direction.code == 5 else Overwrite.NONE)
-        if is_gradual and overwrite is Overwrite.NONE:
+        # as in XNAT, a zip of DICOM sent straight to the archive is so many single files, and several make one session
+        comes_in_parts = is_gradual or (options.is_direct and options.handler is Handler.DICOM_ZIP)
+        if comes_in_parts and overwrite is Overwrite.NONE:
             overwrite = Overwrite.APPEND
         deposit = Deposit(
             self.id_prefix,
             overwrite=overwrite,
             quarantine=options.quarantine,
-            is_direct=is_gradual,
+            is_direct=comes_in_parts,
             is_renamed=options.is_renamed,
         )
         return store_session(change, self.visitor, plan, deposit, files=self.archive.files)

@@ -169,6 +169,15 @@ def test_an_import_straight_to_the_archive_falls_back_when_the_session_is_there(
     assert send(zip_of(a=dicom()), **params).text.startswith("/data/prearchive/projects/P/")
 
 
+def test_zips_of_one_study_straight_to_the_archive_make_one_session(send, dicom, zip_of, admin, rows, look) -> None:
+    params = {"project": "P", "handler": "DICOM-zip", "Direct-Archive": "true"}
+    for _ in range(3):
+        assert send(zip_of(a=dicom()), **params).text.strip() == ARCHIVED
+    assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 3
+    look(301)
+    assert send(zip_of(a=dicom()), **params).text.startswith("/data/prearchive/projects/P/"), "it is complete"
+
+
 CONFLICTS = [
     # what comes after a session with scan 5 (1.2.3.4), overwrite, status, what the sentence says
     ({}, "none", 409, "Session already exists, retry with overwrite enabled"),
