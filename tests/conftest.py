@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # a busy machine is no counter-example
-settings.register_profile("cohortflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("cohortflow", deadline=None)
 settings.load_profile("cohortflow")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

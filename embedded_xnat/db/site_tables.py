@@ -30,7 +30,7 @@ class SiteSettingRow(Base, table=True):
     __tablename__ = "site_setting"
 
     name: str = Field(primary_key=True, max_length=200)
-    value: Any = Field(default=None, sa_type=Json)
+    value: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class AccessRequestRow(Base, table=True):
@@ -69,7 +69,7 @@ class CustomValueRow(Base, table=True):
     owner_kind: str = Field(max_length=20)
     owner_number: int
     key: str = Field(max_length=200)
-    value: Any = Field(default=None, sa_type=Json)
+    value: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class SubscriptionRow(Base, table=True):
