@@ -40,6 +40,7 @@ from service_kit.accounts import Accounts
 from service_kit.database import Database
 from service_kit.errors import ServiceError
 from service_kit.problems import problem
+from service_kit.routes import add_routes
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,8 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     app.add_exception_handler(IntegrityError, _on_conflict)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     install_pages.install(app, settings)
-    for router in (
+    add_routes(
+        app,
         login_endpoints.router,
         site_endpoints.router,
         config_endpoints.router,
@@ -86,8 +88,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         prearchive_endpoints.router,
         service_endpoints.router,
         tree.router,
-    ):
-        app.include_router(router)
+    )
     app.add_middleware(HeadAsGet)
     openapi.install(app)
     app.add_middleware(SmallBodies)

@@ -24,6 +24,7 @@ from service_kit.database import Database
 from service_kit.events import Broadcast
 from service_kit.flow_orders import FlowOrders, PrefectFlowOrders
 from service_kit.outbox import Dispatcher
+from service_kit.routes import add_routes
 
 #: An outage of the flow server over a long weekend shall put nothing into the quarantine.
 _MAX_ATTEMPTS = 10_000
@@ -82,6 +83,5 @@ def create_app(
     install_accounts(
         app, accounts or Accounts.open(settings.accounts_database_url), secure_cookies=settings.secure_cookies
     )
-    app.include_router(arrivals_router)
-    app.include_router(pages_router, include_in_schema=False)
+    add_routes(app, arrivals_router, pages_router)
     return app

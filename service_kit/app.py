@@ -1,7 +1,7 @@
 """Builds the app that a service starts from: errors, health, security headers, static files, request log.
 
 May import FastAPI. A service's ``create_app(settings)`` calls `new_app`, then
-`service_kit.accounts.web.install`, then includes its own routers.
+`service_kit.accounts.web.install`, then `service_kit.routes.add_routes` with its own routers.
 """
 
 from collections.abc import Callable, Mapping

@@ -16,6 +16,7 @@ from service_kit.archive_files import ArchiveFiles
 from service_kit.database import Database
 from service_kit.events import Broadcast
 from service_kit.flow_orders import FlowOrders, PrefectFlowOrders
+from service_kit.routes import add_routes
 from study_governor.addresses import Addresses
 from study_governor.cohorts.endpoints import router as cohorts_router
 from study_governor.executions.endpoints import router as executions_router
@@ -91,9 +92,8 @@ def create_app(
     install_accounts(
         app, accounts or Accounts.open(settings.accounts_database_url), secure_cookies=settings.secure_cookies
     )
-    for router in (cohorts_router, experiments_router, executions_router, measurements_router, workflows_router):
-        app.include_router(router, prefix="/api/v2")
-    app.include_router(pages_router, include_in_schema=False)
+    add_routes(app, cohorts_router, experiments_router, executions_router, measurements_router, workflows_router)
+    add_routes(app, pages_router)
     return app
 
 

@@ -16,6 +16,7 @@ from service_kit.archive_files import ArchiveFiles
 from service_kit.database import Database
 from service_kit.events import Broadcast
 from service_kit.outbox import Dispatcher
+from service_kit.routes import add_routes
 from task_supervisor.answers import endpoints as answer_endpoints
 from task_supervisor.answers.service import Answers
 from task_supervisor.callbacks.service import Callbacks
@@ -94,9 +95,8 @@ def create_app(settings: TaskSupervisorSettings, *, client: httpx.Client | None 
     app.state.dispatcher = dispatcher
     app.state.broadcast = broadcast
     app.state.archive = archive
-    for module in (template_endpoints, lease_endpoints, answer_endpoints, task_endpoints):
-        app.include_router(module.router)
-    app.include_router(pages.router)
+    for module in (template_endpoints, lease_endpoints, answer_endpoints, task_endpoints, pages):
+        add_routes(app, module.router)
     return app
 
 

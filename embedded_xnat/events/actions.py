@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -161,7 +162,7 @@ class Actions:
         self.allowed = allowed
         self._database = database
         self._resolve = resolver
-        self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, transport=transport)
+        self._transport = transport
         self.dispatcher = Dispatcher(
             database,
             EventOrderRow,
@@ -180,7 +181,13 @@ class Actions:
     def stop(self) -> None:
         """Let the action in hand end and stop."""
         self.dispatcher.stop(timeout_s=TIMEOUT_S)
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Make the client for the first webhook, in the dispatcher's thread: reading certificates takes its time."""
+        return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, transport=self._transport)
 
     def _run(self, order: Order) -> Mapping[str, Any]:
         with self._database.read() as uow:

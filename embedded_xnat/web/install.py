@@ -12,6 +12,7 @@ from service_kit.accounts.credentials import csrf_token_of
 from service_kit.accounts.errors import UserUnknown
 from service_kit.accounts.web.install import page_csrf_token
 from service_kit.accounts.web.pages import router as account_pages
+from service_kit.routes import add_routes
 from service_kit.web import error_pages
 from service_kit.web.assets import static_files
 from service_kit.web.security import SecurityHeaders
@@ -24,8 +25,7 @@ def install(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
     app.state.site = Site(site_url=settings.site_url or "", entries=_entries)
     app.state.secure_cookies = settings.secure_cookies
     app.state.viewer_lookup = ViewerLookup(viewer=_viewer, csrf_token=_csrf_token)
-    app.include_router(account_pages, include_in_schema=False)
-    app.include_router(pages.router)
+    add_routes(app, account_pages, pages.router)
     app.mount("/static", static_files(), name="static")
     app.add_middleware(SecurityHeaders, https=settings.secure_cookies)
 

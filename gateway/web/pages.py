@@ -17,7 +17,7 @@ from service_kit.accounts.guards import require_role
 from service_kit.row_ids import PathId
 from service_kit.web.pages import Pages
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 pages = Pages(service="gateway")
 
 _PAGE_SIZE = 50

@@ -23,7 +23,7 @@ from study_governor.contract.schemas import (
 from study_governor.db.tables import CohortRow
 from study_governor.reach import WRITE
 
-router = APIRouter(tags=["cohorts"])
+router = APIRouter(prefix="/api/v2", tags=["cohorts"])
 
 Skipped = Annotated[int, Query(ge=0, le=LARGEST_ID)]
 Limit = Annotated[int, Query(ge=1, le=500)]

@@ -15,7 +15,7 @@ from study_governor.engine.records import Answer
 from study_governor.executions.service import knows_secret
 from study_governor.reach import WRITE, reach_of
 
-router = APIRouter(tags=["executions"])
+router = APIRouter(prefix="/api/v2", tags=["executions"])
 
 
 @router.get("/callback_executions/{execution_id}")

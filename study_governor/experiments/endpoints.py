@@ -32,7 +32,7 @@ from study_governor.experiments.attributes import experiment_ids, set_experiment
 from study_governor.experiments.service import SessionFilter
 from study_governor.reach import EXECUTE, WRITE, reach_of
 
-router = APIRouter(tags=["experiments"])
+router = APIRouter(prefix="/api/v2", tags=["experiments"])
 _Label = Annotated[str, Path(pattern=LABEL)]
 
 

@@ -12,7 +12,7 @@ from study_governor.contract.schemas import ArtifactPut, ArtifactRecord, Measure
 from study_governor.measurements import service
 from study_governor.reach import WRITE, reach_of
 
-router = APIRouter(tags=["measurements"])
+router = APIRouter(prefix="/api/v2", tags=["measurements"])
 _Key = Annotated[str, Path(pattern=r"^[\w.\-:+]{1,200}$")]
 
 

@@ -27,7 +27,7 @@ from study_governor.web.queries import SessionQuery
 from study_governor.web.session_view import view_session
 from study_governor.web.words import attention_words, minutes, state_tone
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 pages = Pages(service="study_governor")
 Looker = Annotated[Principal, Depends(require_role(Role.coordinator))]
 

@@ -20,7 +20,7 @@ from study_governor.contract.schemas import (
 from study_governor.db.tables import WorkflowRow
 from study_governor.reach import WRITE
 
-router = APIRouter(tags=["workflows"])
+router = APIRouter(prefix="/api/v2", tags=["workflows"])
 
 
 @router.post("/service/config/import-workflow", status_code=201)

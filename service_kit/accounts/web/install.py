@@ -7,6 +7,7 @@ from service_kit.accounts.credentials import csrf_token_of
 from service_kit.accounts.guards import SESSION_COOKIE, principal_if_any
 from service_kit.accounts.service import Accounts
 from service_kit.accounts.web.pages import router
+from service_kit.routes import add_routes
 from service_kit.web.viewer import ViewerLookup
 
 
@@ -21,7 +22,7 @@ def install(app: FastAPI, accounts: Accounts, *, secure_cookies: bool = False) -
     app.state.accounts = accounts
     app.state.secure_cookies = secure_cookies
     app.state.viewer_lookup = ViewerLookup(viewer=principal_if_any, csrf_token=page_csrf_token)
-    app.include_router(router, include_in_schema=False)
+    add_routes(app, router)
 
 
 def page_csrf_token(request: Request) -> str:

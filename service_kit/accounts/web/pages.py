@@ -28,7 +28,7 @@ from service_kit.web.pages import Pages
 LOGIN_COOKIE = "cohortflow_login"
 DAY_S = 86400
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 pages = Pages(service="accounts", package="service_kit.accounts")
 
 

@@ -75,7 +75,7 @@ def test_sessions_and_their_files(run: Run, tmp_path: Path) -> None:
     found = list((tmp_path / "down").rglob("*"))
     assert any(path.suffix == ".zip" for path in found) or sum(path.suffix == ".dcm" for path in found) == 4
     assert [row["label"] for row in table(run, "subject", "list", "-P", "CTL2")] == ["S1"]
-    assert table(run, "prearchive", "list") == []
+    assert table(run, "prearchive", "list", "--project", "CTL2") == []
 
 
 def test_subscriptions_to_events(run: Run, tmp_path: Path) -> None:
