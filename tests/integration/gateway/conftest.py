@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from gateway.db.tables import ARRIVALS, INSTANCES
 from gateway.receiver import Receiver
 from gateway.settings import ReceiverSettings
 from service_kit.database import Database
+from tests.associations import collect_associations
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 _SERVE = "from gateway.receiver import serve; from gateway.settings import ReceiverSettings; serve(ReceiverSettings())"
@@ -44,9 +43,7 @@ def _as_it_was():
     _config.CODECS = codecs
     _config.UNRESTRICTED_STORAGE_SERVICE, _config.LOG_HANDLER_LEVEL = flags
     pydicom_config.settings.reading_validation_mode = mode
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # pynetdicom leaves sockets of aborted associations
-        gc.collect()
+    collect_associations()
 
 
 class Home:

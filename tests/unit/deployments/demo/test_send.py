@@ -1,7 +1,5 @@
 """Images are sent over real associations; what was not confirmed is sent again."""
 
-import gc
-
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE, evt
@@ -11,10 +9,11 @@ from deployments.demo import send
 from deployments.demo.prepare import OutgoingSession
 from deployments.errors import SendFailed
 from deployments.launcher.ports import free_port
+from tests.associations import collect_associations
 
 pytestmark = pytest.mark.slow  # it starts real processes or associations
 
-# pynetdicom leaves the socket of a refused connection to the garbage collector
+# pynetdicom leaves the socket of a refused connection unclosed
 refused = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -59,7 +58,7 @@ def receiver():
 def _no_pause(monkeypatch):
     monkeypatch.setattr(send.time, "sleep", lambda _: None)
     yield
-    gc.collect()  # while the warning of a refused connection's socket is expected
+    collect_associations()
     monkeypatch.setattr(send, "ANSWER_TIMEOUT_S", 1.0)
 
 
