@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 
 import pytest
 from pydicom import Dataset
 
+from tests.associations import collect_associations
 from tests.e2e.house import House, wait_for
 
 pytestmark = [
@@ -47,7 +47,7 @@ def test_killing_each_process_in_the_middle_of_its_work_loses_and_doubles_nothin
     pid = house.kill("dicom-receiver")
     house.wait_restarted("dicom-receiver", old_pid=pid)
     sender.join(120)
-    gc.collect()  # here, where the warning of the sockets is expected
+    collect_associations()
     assert attempts, "the sender never got its success"
 
     # the web process, while the session is taken in
