@@ -19,6 +19,7 @@ from service_kit.outbox import Dispatcher
 from service_kit.routes import add_routes
 from task_supervisor.answers import endpoints as answer_endpoints
 from task_supervisor.answers.service import Answers
+from task_supervisor.callbacks import endpoints as callback_endpoints
 from task_supervisor.callbacks.service import Callbacks
 from task_supervisor.db.tables import OutboxRow
 from task_supervisor.leases import endpoints as lease_endpoints
@@ -95,7 +96,7 @@ def create_app(settings: TaskSupervisorSettings, *, client: httpx.Client | None 
     app.state.dispatcher = dispatcher
     app.state.broadcast = broadcast
     app.state.archive = archive
-    for module in (template_endpoints, lease_endpoints, answer_endpoints, task_endpoints, pages):
+    for module in (template_endpoints, lease_endpoints, answer_endpoints, callback_endpoints, task_endpoints, pages):
         add_routes(app, module.router)
     return app
 

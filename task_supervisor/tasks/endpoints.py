@@ -1,4 +1,4 @@
-"""REST endpoints of tasks, their files and callbacks. May import FastAPI."""
+"""REST endpoints of tasks and their files. May import FastAPI."""
 
 from typing import Annotated
 
@@ -9,9 +9,8 @@ from service_kit.accounts.guards import require_scope
 from service_kit.archive_files import ArchiveFiles
 from service_kit.errors import Unavailable
 from service_kit.row_ids import Offset, PathId
-from task_supervisor.callbacks.service import Callbacks
 from task_supervisor.contract.errors import FileUnknown
-from task_supervisor.contract.schemas import AbortIn, CallbackOut, Settled, TaskIn, TaskOut, TaskPage
+from task_supervisor.contract.schemas import AbortIn, Settled, TaskIn, TaskOut, TaskPage
 from task_supervisor.contract.states import TaskStatus
 from task_supervisor.db.repository import TaskFilter
 from task_supervisor.tasks.service import Tasks
@@ -28,13 +27,6 @@ def tasks_of(request: Request) -> Tasks:
     tasks = request.app.state.tasks
     assert isinstance(tasks, Tasks)
     return tasks
-
-
-def callbacks_of(request: Request) -> Callbacks:
-    """Return the callbacks of the app that answers."""
-    callbacks = request.app.state.callbacks
-    assert isinstance(callbacks, Callbacks)
-    return callbacks
 
 
 Service = Annotated[Tasks, Depends(tasks_of)]
@@ -92,14 +84,6 @@ def get_task(task_id: PathId, tasks: Service, principal: Reader) -> TaskOut:
 def abort_task(task_id: PathId, body: AbortIn, tasks: Service, principal: Writer) -> Settled:
     """Take a task out of the queue; whoever ordered it is told that it failed."""
     return tasks.abort(task_id, reason=body.reason, principal=principal)
-
-
-@router.post("/{task_id}/resend")
-def resend_callback(
-    task_id: PathId, callbacks: Annotated[Callbacks, Depends(callbacks_of)], principal: Writer
-) -> CallbackOut:
-    """Send the callback of a task again after it was given up."""
-    return callbacks.resend(task_id, principal=principal)
 
 
 @router.get("/{task_id}/files/{number}")

@@ -14,13 +14,14 @@ from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.guards import require_role
 from service_kit.row_ids import PathId
 from service_kit.web.pages import Pages
+from task_supervisor.callbacks.endpoints import callbacks_of
 from task_supervisor.callbacks.service import Callbacks
 from task_supervisor.contract.errors import NothingToClaim
 from task_supervisor.contract.states import TaskStatus
 from task_supervisor.db.repository import TaskFilter
 from task_supervisor.leases.endpoints import leases_of
 from task_supervisor.leases.service import Leases
-from task_supervisor.tasks.endpoints import callbacks_of, tasks_of
+from task_supervisor.tasks.endpoints import tasks_of
 from task_supervisor.tasks.service import Tasks
 from task_supervisor.web.task_data import PageData, page_data
 
