@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
@@ -10,17 +10,28 @@ from service_kit.accounts.domain import Principal
 from service_kit.accounts.errors import ScopeMissing
 from service_kit.accounts.guards import SESSION_COOKIE, current_principal, require_scope, submitted_csrf
 from study_governor.reach import EXECUTE, READ, WRITE, Reach, reach_of
-from study_governor.services import Services
+
+if TYPE_CHECKING:
+    from service_kit.database import Database
 
 
-def services_of(request: Request) -> Services:
-    """Return the parts of the app that answers a request."""
-    return cast("Services", request.app.state.governor)
+class Parts(Protocol):
+    """What every endpoint asks of the running governor; a noun's endpoints add the services that they ask for."""
+
+    database: Database
+
+    def changed(self, experiment_id: int) -> None:
+        """Tell the open pages that a session changed."""
+
+
+def parts_of(request: Request) -> Any:
+    """Return the parts of the app that answers a request: `study_governor.services.Services`, which knows every noun."""
+    return request.app.state.governor
 
 
 Reader = Annotated[Principal, Depends(require_scope(READ))]
 Writer = Annotated[Principal, Depends(require_scope(WRITE))]
-Governor = Annotated[Services, Depends(services_of)]
+Governor = Annotated[Parts, Depends(parts_of)]
 
 
 def anybody(request: Request, csrf: Annotated[str | None, Depends(submitted_csrf)]) -> Principal | None:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from service_kit.accounts.errors import NotSignedIn
 from service_kit.row_ids import PathId
-from study_governor.access import Anybody, Governor, Writer, may_execute, need_everywhere
+from study_governor.access import Anybody, Parts, Writer, may_execute, need_everywhere, parts_of
 from study_governor.contract.errors import SecretRefused, ThingUnknown
 from study_governor.contract.schemas import ExecutionPut, ExecutionRecord, Timeouts
 from study_governor.engine.records import Answer
-from study_governor.executions.service import knows_secret
+from study_governor.executions.service import Executions, knows_secret
 from study_governor.reach import WRITE, reach_of
 
+if TYPE_CHECKING:
+    from study_governor.engine.service import Engine
+
 router = APIRouter(prefix="/api/v2", tags=["executions"])
+
+
+class Needed(Parts, Protocol):
+    """What these endpoints work with."""
+
+    executions: Executions
+    engine: Engine
+
+
+Governor = Annotated[Needed, Depends(parts_of)]
 
 
 @router.get("/callback_executions/{execution_id}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
 from service_kit.accounts.errors import ScopeMissing
 from service_kit.problems import problem, status_of
 from service_kit.row_ids import LARGEST_ID, PathId
-from study_governor.access import Governor, Within, Writer, need_scope
+from study_governor.access import Parts, Within, Writer, need_scope, parts_of
 from study_governor.addresses import uri
 from study_governor.contract.errors import (
     ConditionNotMet,
@@ -29,11 +29,24 @@ from study_governor.contract.schemas import (
 )
 from study_governor.db.tables import ActionRow, CohortRow, SubjectRow
 from study_governor.experiments.attributes import experiment_ids, set_experiment_ids
-from study_governor.experiments.service import SessionFilter
+from study_governor.experiments.service import Experiments, SessionFilter
 from study_governor.reach import EXECUTE, WRITE, reach_of
+
+if TYPE_CHECKING:
+    from study_governor.engine.service import Engine
 
 router = APIRouter(prefix="/api/v2", tags=["experiments"])
 _Label = Annotated[str, Path(pattern=LABEL)]
+
+
+class Needed(Parts, Protocol):
+    """What these endpoints work with."""
+
+    experiments: Experiments
+    engine: Engine
+
+
+Governor = Annotated[Needed, Depends(parts_of)]
 
 
 @router.put("/cohorts/{cohort}/subjects/{subject}/experiments/{label}")

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from service_kit.row_ids import PathId
-from study_governor.access import Governor, Within, Writer, need_scope
+from study_governor.access import Parts, Within, Writer, need_scope, parts_of
 from study_governor.contract.schemas import ArtifactPut, ArtifactRecord, MeasurementPut, MeasurementRecord
 from study_governor.measurements import service
 from study_governor.reach import WRITE, reach_of
 
+if TYPE_CHECKING:
+    from study_governor.experiments.service import Experiments
+
 router = APIRouter(prefix="/api/v2", tags=["measurements"])
 _Key = Annotated[str, Path(pattern=r"^[\w.\-:+]{1,200}$")]
+
+
+class Needed(Parts, Protocol):
+    """What these endpoints work with."""
+
+    experiments: Experiments
+
+
+Governor = Annotated[Needed, Depends(parts_of)]
 
 
 @router.put("/experiments/{experiment_id}/measurements/{key}")

@@ -15,7 +15,7 @@ from service_kit.errors import Conflict, Unavailable
 from service_kit.row_ids import PathId
 from service_kit.tables import utc_now
 from service_kit.web.pages import Pages
-from study_governor.access import Governor, need_scope
+from study_governor.access import need_scope, parts_of
 from study_governor.contract.states import StateKind
 from study_governor.db.tables import CohortRow, StateRow, WorkflowRow
 from study_governor.measurements.service import find_artifact
@@ -29,6 +29,7 @@ from study_governor.web.words import attention_words, minutes, state_tone
 
 router = APIRouter(include_in_schema=False)
 pages = Pages(service="study_governor")
+Governor = Annotated[Services, Depends(parts_of)]
 Looker = Annotated[Principal, Depends(require_role(Role.coordinator))]
 
 _PAGE_SIZE = 50

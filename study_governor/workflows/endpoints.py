@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from service_kit.row_ids import PathId
-from study_governor.access import Governor, Reader, Writer, need_everywhere
+from study_governor.access import Parts, Reader, Writer, need_everywhere, parts_of
 from study_governor.addresses import uri
 from study_governor.contract.errors import StateUnknown, ThingUnknown
 from study_governor.contract.schemas import (
@@ -20,7 +20,19 @@ from study_governor.contract.schemas import (
 from study_governor.db.tables import WorkflowRow
 from study_governor.reach import WRITE
 
+if TYPE_CHECKING:
+    from study_governor.workflows.service import Workflows
+
 router = APIRouter(prefix="/api/v2", tags=["workflows"])
+
+
+class Needed(Parts, Protocol):
+    """What these endpoints work with."""
+
+    workflows: Workflows
+
+
+Governor = Annotated[Needed, Depends(parts_of)]
 
 
 @router.post("/service/config/import-workflow", status_code=201)
