@@ -126,7 +126,8 @@ def put_project(call: Call) -> Response:
         if repository.project_by_id(change.session, project_id) is None:
             changes.create_project(change.session, call.visitor, project_id, call.parameters)
         else:
-            found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
+            # its fields are settings: who reads it as a study's coordinator, and which images are routed to it
+            found = locate(change.session, call.address, call.visitor, action=Action.MANAGE)
             assert found.project is not None
             set_project_fields(change.session, found.project, call.parameters)
             project_id = found.project.id

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, literal
+from sqlalchemy import Boolean, ColumnElement, String, cast, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -11,6 +11,9 @@ from embedded_xnat.contract.errors import BadRequest
 
 #: More of them in one pattern could keep the engine busy for long.
 MAX_WILDCARDS = 4
+
+#: A set of characters, or one character.
+_PART = re.compile(r"\[.[^\]]*\]|.", re.DOTALL)
 
 
 class RowMember(FunctionElement[str]):
@@ -51,52 +54,95 @@ def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     )
 
 
+class MatchesShell(FunctionElement[bool]):
+    """Whether a text matches a shell pattern, by the database's own means.
+
+    SQLite's REGEXP is Python's `re`: one pattern of three stars on a long text keeps all threads of the process waiting.
+    """
+
+    name = "matches_shell"
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, text: ColumnElement[Any], pattern: str) -> None:
+        super().__init__(cast(text, String), literal(shell_glob(pattern)), literal(shell_regex(pattern)))
+
+
+@compiles(MatchesShell, "sqlite")
+def _glob_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    text, glob, _regex = element.clauses
+    return f"({compiler.process(text, **options)} GLOB {compiler.process(glob, **options)})"
+
+
+@compiles(MatchesShell, "postgresql")
+def _regex_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    text, _glob, regex = element.clauses
+    return f"({compiler.process(text, **options)} ~ {compiler.process(regex, **options)})"
+
+
 def is_pattern(text: str) -> bool:
     """Tell whether a filter has wildcards."""
     return any(mark in text for mark in "*?[")
 
 
 def like_shell(expression: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """Return the condition that a text matches a shell pattern: ``*``, ``?``, ``[abc]``, case counts.
-
-    Examples
-    --------
-    >>> shell_regex("P0[12]_*")
-    '^P0[12]_.*$'
-    """
-    return cast(expression, String).regexp_match(shell_regex(pattern))
-
-
-def shell_regex(pattern: str) -> str:
-    """Return the regular expression of a shell pattern, in what SQLite's and PostgreSQL's engines share.
+    """Return the condition that a text matches a shell pattern: ``*``, ``?``, ``[abc]``, ``[!a-c]``, case counts.
 
     Raises
     ------
     BadRequest
     """
     pattern = re.sub(r"\*+", "*", pattern)
-    out, wildcards = "", 0
-    position = 0
-    while position < len(pattern):
-        mark = pattern[position]
-        position += 1
-        if mark == "*":
-            out, wildcards = out + ".*", wildcards + 1
-        elif mark == "?":
-            out += "."
-        elif mark == "[" and (end := pattern.find("]", position + 1)) > 0:
-            members = pattern[position:end]
-            negated = "^" if members.startswith("!") else ""
-            inner = "".join(
-                each if each.isalnum() or each == "-" else f"\\{each}" for each in members.removeprefix("!")
-            )
-            out, position = f"{out}[{negated}{inner}]", end + 1
-        else:
-            out += re.escape(mark)
-    if wildcards > MAX_WILDCARDS:
+    if sum(part == "*" for part in _PART.findall(pattern)) > MAX_WILDCARDS:
         raise BadRequest(f"A filter has at most {MAX_WILDCARDS} stars.")
-    try:
-        re.compile(out)
-    except re.error as error:
-        raise BadRequest("The brackets of this filter make no sense.") from error
-    return f"^{out}$"
+    return MatchesShell(expression, pattern)
+
+
+def shell_glob(pattern: str) -> str:
+    """Return a shell pattern as SQLite's GLOB writes it.
+
+    Examples
+    --------
+    >>> shell_glob("P0[!12]_*["), shell_glob("[^a]")
+    ('P0[^12]_*[[]', '[a^a]')
+    """
+    return "".join(map(_glob_part, _PART.findall(pattern)))
+
+
+def _glob_part(part: str) -> str:
+    if len(part) == 1:
+        return "[[]" if part == "[" else part
+    inner = part[1:-1]
+    if inner.startswith("!"):
+        return f"[^{inner[1:]}]"
+    if inner == "^":
+        return inner
+    # an accent in front would mean all others
+    return f"[{inner[-1]}{inner}]" if inner.startswith("^") else part
+
+
+def shell_regex(pattern: str) -> str:
+    """Return the regular expression of a shell pattern, as PostgreSQL writes it.
+
+    Raises
+    ------
+    BadRequest
+        If a set of characters is empty, or a range in it runs backwards.
+
+    Examples
+    --------
+    >>> shell_regex("P0[!1-2]_*")
+    '^P0[^1-2]_.*$'
+    """
+    return f"^{''.join(map(_regex_part, _PART.findall(pattern)))}$"
+
+
+def _regex_part(part: str) -> str:
+    if len(part) == 1:
+        return {"*": ".*", "?": "."}.get(part) or re.escape(part)
+    inner = part[1:-1]
+    ranges = re.findall(r"(.)(?:-(.))?", inner.removeprefix("!"), re.DOTALL)
+    if not ranges or any(high and low > high for low, high in ranges):
+        raise BadRequest("The brackets of this filter make no sense.")
+    members = "".join(f"{re.escape(low)}-{re.escape(high)}" if high else re.escape(low) for low, high in ranges)
+    return f"[^{members}]" if inner.startswith("!") else f"[{members}]"

@@ -58,7 +58,6 @@ TABLE = [
     ("PUT", f"{E}/resources/NEW", CREATE_PART),
     ("PUT", f"{E}/resources/R/files/new.txt", CREATE_PART),
     ("PUT", f"{E}/resources/OTHER/files/new.txt", CREATE_PART),
-    ("PUT", f"{P}?xnat:projectData/description=x", UPDATE),
     ("PUT", f"{P}/subjects/S_WHO?xnat:subjectData/group=x", UPDATE),
     ("PUT", f"{E}?xnat:mrSessionData/note=x", UPDATE),
     ("PUT", f"{E}/scans/1?xnat:mrScanData/note=x", UPDATE),
@@ -76,6 +75,10 @@ TABLE = [
     ("GET", f"{P}/users", SEE_PEOPLE),
     ("PUT", f"{P}/users/Collaborators/extra", MANAGE),
     ("DELETE", f"{P}/users/Collaborators/extra", MANAGE),
+    ("PUT", f"{P}?xnat:projectData/description=x", MANAGE),
+    ("PUT", f"{P}?xnat:projectData/fields/field[name%3Dcohortflow_study]/field=x", MANAGE),
+    ("PUT", f"{P}?xnat:projectData/aliases/alias[1]/alias=ALIAS_WHO", MANAGE),
+    ("PUT", "/data/projects", MANAGE),
     ("PUT", f"{P}/accessibility/private", MANAGE),
     ("PUT", f"{P}/prearchive_code/4", MANAGE),
     ("GET", f"{P}/pars", READ_AS_OWNER),
@@ -112,6 +115,7 @@ TABLE = [
     ("GET", "/xapi/nonsense", (401, *[404] * 7)),
 ]
 BODIES = {
+    "/data/projects": b'<xnat:Project xmlns:xnat="http://nrg.wustl.edu/xnat" ID="P"><xnat:name>P</xnat:name></xnat:Project>',
     "/xapi/custom-fields/projects/P/fields": b'{"a": 1}',
     "/xapi/events/prefs": b'{"enabled": true}',
     "/xapi/customforms/save": b"{}",
@@ -221,6 +225,12 @@ def test_a_member_cannot_become_an_owner(clients: dict[str, TestClient]) -> None
     assert member.put(f"{P}?accessibility=public&xnat:projectData/ID=Z").status_code in {200, 400, 403, 409, 417}
     assert clients["admin"].get(f"{P}/accessibility").text == "private"
     assert {"ID": "P", "role": "Members"} in member.get("/xapi/access/projects").json()
+
+
+def test_a_member_cannot_give_the_project_away(clients: dict[str, TestClient]) -> None:
+    settings = {"xnat:projectData/fields/field[name=cohortflow_study]/field": "other-study", "alias": "ROUTE"}
+    assert clients["member"].put(P, params=settings).status_code == 403
+    assert "other-study" not in clients["owner"].get(P).text
 
 
 def test_a_session_of_another_project_cannot_be_shared_into_ones_own(clients: dict[str, TestClient]) -> None:
