@@ -131,8 +131,8 @@ class Archive:
         self._is_unsettled = True
         try:
             self.settle()
-        except ServiceError:
-            logger.warning("files of a failed change wait for the database")
+        except (ServiceError, OSError):  # what made the change fail is what the caller has to hear
+            logger.warning("files of a failed change wait for the next one")
 
     def flush(self) -> None:
         """Delete the notes of what is finished on disk; the end of a process calls it."""

@@ -13,12 +13,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from embedded_xnat.domain.layout import INCOMING, QUARANTINE
 
 JOURNAL_SUFFIX = ".placing"
+#: Where goes what stands at a place that something else is about to take; nothing is removed from there.
+IN_THE_WAY = f"{QUARANTINE}/in-the-way"
 #: So many files are flushed at once: the file system writes its own journal for several together.
 FLUSHES = 8
 CHUNK = 1024 * 1024
@@ -138,14 +140,23 @@ class FileStore:
 
         What nobody knows of and is in the way goes aside. The list is not flushed: a kill leaves it readable, and
         what a power cut leaves, `consistency` finds.
+
+        Raises
+        ------
+        IsADirectoryError
+            If a file would have to be a folder, too: for another one of them, or for what is there.
         """
+        names = {relative for _, relative in moves}
+        for folder in {PurePosixPath(name).parent for name in names}:
+            if not names.isdisjoint(map(str, (folder, *folder.parents))):
+                raise IsADirectoryError(str(folder))
         for _, relative in moves:
             target = self.path(relative)
             self._make_folder(target.parent)
             if os.path.lexists(target):
                 if target.is_dir() and not target.is_symlink():
                     raise IsADirectoryError(relative)
-                self.set_aside(relative, f"{QUARANTINE}/in-the-way")
+                self.set_aside(relative, IN_THE_WAY)
         name = f"{INCOMING}/{uuid4().hex}{JOURNAL_SUFFIX}"
         placing = Placing(name, tuple(target for _, target in moves), tuple(stored for stored, _ in moves))
         self.path(name).write_text(json.dumps(placing.targets))
@@ -174,9 +185,10 @@ class FileStore:
             _sync_folder(folder)
 
     def take_back(self, placing: Placing) -> None:
-        """Remove files whose commit never came."""
+        """Remove files whose commit never came; a folder never was one of them."""
         for relative in placing.targets:
-            with contextlib.suppress(NotADirectoryError):
+            path = self.path(relative)
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
                 self.remove(relative)
         self.path(placing.journal).unlink(missing_ok=True)
 
@@ -194,13 +206,13 @@ class FileStore:
         return target
 
     def move(self, source: str, target: str) -> bool:
-        """Rename a file or folder, replacing a file; False when the source is not there (any more)."""
+        """Rename a file or folder, replacing a file by a file; False when the source is not there (any more)."""
         from_path, to_path = self.path(source), self.path(target)
         if not from_path.exists():
             return False
         self._make_folder(to_path.parent)
-        if to_path.is_dir():  # left over from an object that was deleted without its files
-            to_path.rename(self._incoming / uuid4().hex)
+        if os.path.lexists(to_path) and (to_path.is_dir() or from_path.is_dir()):
+            self.set_aside(target, IN_THE_WAY)  # left over from an object that was deleted without its files
         from_path.rename(to_path)
         _sync_folder(to_path.parent)
         if from_path.parent.exists():

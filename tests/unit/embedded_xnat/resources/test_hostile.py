@@ -24,6 +24,14 @@ def zipped(name: str, data: bytes = b"x", *, mode: int | None = None) -> bytes:
     return body.getvalue()
 
 
+def zip_of(*names: str) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return body.getvalue()
+
+
 def tarred(name: str, kind: bytes = tarfile.REGTYPE, target: str = "/etc/passwd") -> bytes:
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w") as archive:
@@ -63,6 +71,8 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "zip with a link": lambda: zipped("evil", b"/etc/passwd", mode=0o120777),
     "zip with a device": lambda: zipped("evil", mode=0o020666),
     "zip with a control character": lambda: zipped("evil\x01"),
+    "zip with a file that is a folder, too": lambda: zip_of("a", "a/b"),
+    "zip with a folder that is a file, too": lambda: zip_of("a/b/c", "a"),
     "zip bomb": nested_bomb,
     "zip that lies about its size": zip_that_declares_10_gb,
     "tar that leads up": lambda: tarred("../../evil"),
@@ -104,6 +114,14 @@ def test_a_hostile_archive_is_refused_and_nothing_stored(admin, settings, sessio
     assert {path for path in state_of(settings.data_dir.parent) - before if ".db" not in path} == set()
     assert admin.get(f"{session_uri}/resources/R").status_code == 404
     assert admin.get("/data/prearchive/projects").json()["ResultSet"]["Result"] == []
+
+
+def test_a_form_with_a_file_that_is_a_folder_too_is_refused_and_harms_nobody(admin, settings, session_uri) -> None:
+    before = state_of(settings.data_dir)
+    files = [("file", ("a", b"1")), ("file", ("a/b", b"2"))]
+    assert admin.post(f"{session_uri}/resources/R/files", files=files).status_code == 417
+    assert state_of(settings.data_dir) == before
+    assert admin.put(f"{session_uri}/resources/R/files/a", content=b"1").status_code == 200
 
 
 NAMES = [

@@ -1,5 +1,6 @@
 """What a kill at the worst moment leaves, and what the next start makes of it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from sqlmodel import select
 from embedded_xnat.contract.errors import FolderInUse
 from embedded_xnat.db.tables import MoveRow
 from embedded_xnat.storage.archive import Archive
-from embedded_xnat.storage.files import FileStore
+from embedded_xnat.storage.files import JOURNAL_SUFFIX, FileStore
 from embedded_xnat.storage.holding import Holding, is_held
 from service_kit import migrations
 from service_kit.database import Database, UnitOfWork
@@ -90,6 +91,64 @@ def test_a_renamed_folder_moves_and_what_was_left_there_is_put_aside(archive: Ar
     with archive.change() as change:
         change.move(PurePosixPath("P/a"), PurePosixPath("P/b"))
     assert sorted(path.name for path in archive.files.path("P/b").iterdir()) == ["x"]
+    archive.recover()
+    assert archive.files.path(".quarantine/in-the-way/P/b/y").read_bytes() == b"left"
+
+
+def test_a_file_that_stands_where_a_folder_moves_to_is_put_aside(archive: Archive) -> None:
+    with archive.change() as change:
+        change.place([(written(archive, b"mine"), PurePosixPath("P/a/x"))])
+    archive.files.path("P/b").write_bytes(b"by hand")
+    with archive.change() as change:
+        change.move(PurePosixPath("P/a"), PurePosixPath("P/b"))
+    assert archive.files.path("P/b/x").read_bytes() == b"mine"
+    assert archive.files.path(".quarantine/in-the-way/P/b").read_bytes() == b"by hand"
+
+
+@pytest.mark.parametrize("paths", [("P/R/a", "P/R/a/b"), ("P/R/a/b/c", "P/R/a")])
+def test_a_file_that_would_have_to_be_a_folder_is_refused_before_anything_is_placed(
+    archive: Archive, paths: tuple[str, ...]
+) -> None:
+    def place() -> None:
+        with archive.change() as change:
+            change.place([(written(archive, b"new"), PurePosixPath(path)) for path in paths])
+
+    with pytest.raises(IsADirectoryError):
+        place()
+    assert not archive.files.path("P").exists()
+    assert archive.files.placings() == []
+
+
+def test_a_list_of_new_files_that_cannot_be_taken_back_stops_neither_the_start_nor_a_change(archive: Archive) -> None:
+    """A list names a folder that holds files of others, what lies below a file, and what no disk can name."""
+    path = PurePosixPath("P/a/x")
+    with archive.change() as change:
+        change.place([(written(archive, b"mine"), path)])
+    journal = archive.files.root / ".incoming" / f"old{JOURNAL_SUFFIX}"
+    journal.write_text(json.dumps(["P/a", "P/a/x/y", "P/" + "n" * 300, "P/gone"]))
+    archive.recover()
+    assert archive.files.path(path).read_bytes() == b"mine"
+    assert archive.files.placings() == []
+
+
+def test_a_change_that_cannot_be_taken_back_at_once_says_why_it_failed(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_):
+        raise OSError("disk")
+
+    def fail() -> None:
+        with archive.change() as change:
+            change.place([(written(archive, b"new"), PurePosixPath("P/a"))])
+            monkeypatch.setattr(archive.files, "remove", broken)
+            raise ValueError("why")
+
+    with pytest.raises(ValueError, match="why"):
+        fail()
+    monkeypatch.undo()
+    with archive.change() as change:
+        change.place([(written(archive, b"next"), PurePosixPath("P/b"))])
+    assert not archive.files.path("P/a").exists()
 
 
 def test_new_files_of_a_change_that_fails_are_taken_back(archive: Archive) -> None:
