@@ -59,7 +59,6 @@ class AssociationHandlers:
             (evt.EVT_ESTABLISHED, self.on_established),
             (evt.EVT_RELEASED, self.on_released),
             (evt.EVT_ABORTED, self.on_aborted),
-            (evt.EVT_CONN_CLOSE, self.on_closed),
             (evt.EVT_C_ECHO, self.on_echo),
             (evt.EVT_C_STORE, self.on_store),
         ]
@@ -97,10 +96,6 @@ class AssociationHandlers:
     def on_aborted(self, event: Event) -> None:
         """Log that an association broke off; what was answered is safe."""
         logger.warning("association aborted", extra=_facts(event))
-
-    def on_closed(self, event: Event) -> None:
-        """Note that a sender is gone, in whatever way."""
-        self.open_associations.forget(event.assoc)
 
     def on_echo(self, _event: Event) -> int:
         """Answer C-ECHO."""

@@ -2,17 +2,16 @@
 
 A sender that is still connected may go on with its study after a long pause, at a scanner between two series; while it
 is, its arrival does not count as complete. What an association sent before its last study is not held back by it.
+
+An association is open while its thread runs. That it closed is also told by an event, but not always, and not always
+after the last object in hand was stored.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from gateway.domain.received import Sender, StudyOfSender
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 
 class OpenAssociations:
@@ -20,30 +19,23 @@ class OpenAssociations:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last: dict[Hashable, StudyOfSender] = {}
+        self._last: dict[threading.Thread, StudyOfSender] = {}
 
-    def note(self, association: Hashable, study_instance_uid: str | None, *, sender: Sender) -> None:
+    def note(self, association: threading.Thread, study_instance_uid: str | None, *, sender: Sender) -> None:
         """Note that an association brought an object of a study.
 
         Examples
         --------
         >>> associations = OpenAssociations()
-        >>> associations.note(1, "1.2.3", sender=Sender("SITE_A", "COHORTFLOW"))
+        >>> associations.note(threading.current_thread(), "1.2.3", sender=Sender("SITE_A", "COHORTFLOW"))
         >>> associations.studies()
         frozenset({StudyOfSender(study_instance_uid='1.2.3', calling_ae='SITE_A', called_ae='COHORTFLOW')})
-        >>> associations.forget(1)
-        >>> associations.studies()
-        frozenset()
         """
         with self._lock:
             self._last[association] = StudyOfSender(study_instance_uid or "", sender.calling_ae, sender.called_ae)
 
-    def forget(self, association: Hashable) -> None:
-        """Note that an association ended."""
-        with self._lock:
-            self._last.pop(association, None)
-
     def studies(self) -> frozenset[StudyOfSender]:
         """Return what is being sent now."""
         with self._lock:
+            self._last = {association: last for association, last in self._last.items() if association.is_alive()}
             return frozenset(self._last.values())

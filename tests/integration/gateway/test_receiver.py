@@ -19,6 +19,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, StoragePresentationContexts
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import encode
 from sqlalchemy import text
 
 from gateway.receiver import Receiver
@@ -115,8 +116,6 @@ def test_every_storage_class_that_pynetdicom_knows_is_accepted(receiver):
 def test_a_deflated_object_is_kept_deflated_and_finds_its_study(receiver, home):
     import zlib
 
-    from pynetdicom.dsutils import encode
-
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     dataset = deflater.compress(encode(mr_object(), False, True)) + deflater.flush()
     with association(receiver.port, (MR, DeflatedExplicitVRLittleEndian)) as assoc:
@@ -139,8 +138,6 @@ def test_an_unreadable_object_is_answered_with_success_and_held_back_with_a_reas
 
 def test_a_uid_that_breaks_every_rule_is_no_reason_to_refuse(receiver, home):
     with association(receiver.port, (MR, ExplicitVRLittleEndian), calling="CTP ANON") as assoc:
-        from pynetdicom.dsutils import encode
-
         dataset = encode(mr_object(), False, True)
         assert send_bytes(assoc, dataset, uid="9" * 64) == 0x0000
         assert send_bytes(assoc, dataset, uid="1.02.x") == 0x0000
@@ -225,3 +222,28 @@ def test_the_last_study_of_an_open_association_is_held_and_no_other(receiver, ho
     while associations.studies():
         assert time.monotonic() < deadline, "an association that ended holds nothing"
         time.sleep(0.05)
+
+
+def test_a_sender_that_breaks_off_while_its_object_is_in_hand_holds_nothing(receiver, home):
+    def wait_until(is_so):
+        deadline = time.monotonic() + 10
+        while not is_so():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    database = Database(home.url)
+    with association(receiver.port, (MR, ExplicitVRLittleEndian)) as assoc:
+        with database.write():  # the object's row waits for us
+            request = C_STORE()
+            request.MessageID, request.Priority = 1, 2
+            request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = MR, "1.2.3.4"
+            request.DataSet = BytesIO(encode(mr_object(), False, True))
+            assoc.dimse.send_msg(request, assoc.accepted_contexts[0].context_id)
+            wait_until(lambda: receiver._handlers._in_hand == 1)
+            (theirs,) = receiver._server.active_associations
+            assoc.abort()
+            wait_until(lambda: not theirs.dul.is_alive())
+        theirs.join(10)
+    database.dispose()
+    assert len(home.arrivals()) == 1, "its object is kept"
+    assert receiver._handlers.open_associations.studies() == frozenset()
