@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import StreamingResponse
 
 from gateway.arrivals.archive import MEDIA_TYPE, stream_tar, tar_length
+from gateway.arrivals.rights import EXECUTE, WRITE, Right, reach_of
 from gateway.arrivals.service import Arrivals
 from gateway.contract.ids import ArrivalId
 from gateway.contract.schemas import ArrivalRecord, InstanceRecord, QuarantineEntry, Settlement
 from gateway.contract.states import ArrivalState
 from gateway.spool import Spool
-from service_kit.accounts.domain import Principal, Role
+from service_kit.accounts.domain import Principal
 from service_kit.accounts.guards import require_scope
 from service_kit.paging import Page
 from service_kit.row_ids import PathId
@@ -19,8 +20,8 @@ from service_kit.row_ids import PathId
 router = APIRouter(prefix="/api/v1", tags=["arrivals"])
 
 Reader = Annotated[Principal, Depends(require_scope("gateway:read"))]
-Writer = Annotated[Principal, Depends(require_scope("gateway:write"))]
-Processor = Annotated[Principal, Depends(require_scope("gateway:execute"))]
+Writer = Annotated[Principal, Depends(require_scope(WRITE))]
+Processor = Annotated[Principal, Depends(require_scope(EXECUTE))]
 Limit = Annotated[int | None, Query(ge=1, le=500)]
 
 
@@ -36,11 +37,6 @@ def spool_of(request: Request) -> Spool:
     spool = request.app.state.spool
     assert isinstance(spool, Spool)
     return spool
-
-
-def reach_of(principal: Principal) -> frozenset[tuple[str | None, str | None]]:
-    """Return the pairs of study and site whose arrivals somebody may see, None standing for every one."""
-    return principal.reach(Role.coordinator)
 
 
 ArrivalsService = Annotated[Arrivals, Depends(arrivals_of)]
@@ -78,7 +74,7 @@ def download_instances(
     arrival_id: PathId, arrivals: ArrivalsService, principal: Processor, spool: Annotated[Spool, Depends(spool_of)]
 ) -> StreamingResponse:
     """Stream the Part 10 files that are not in the quarantine, named ``<SOP Instance UID>_<sha256>.dcm``."""
-    files = arrivals.files(ArrivalId(arrival_id), reach=reach_of(principal))
+    files = arrivals.files(ArrivalId(arrival_id), right=Right(principal, EXECUTE))
     headers = {
         "Content-Length": str(tar_length(files)),
         "Content-Disposition": f'attachment; filename="arrival-{arrival_id}.tar"',
@@ -91,7 +87,7 @@ def download_instances(
 @router.post("/arrivals/{arrival_id}/complete")
 def complete_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
     """Count an arrival as complete without waiting for the quiet period."""
-    return arrivals.complete(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
+    return arrivals.complete(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
 
 
 @router.post("/arrivals/{arrival_id}/settle")
@@ -99,13 +95,13 @@ def settle_arrival(
     arrival_id: PathId, settlement: Settlement, arrivals: ArrivalsService, principal: Processor
 ) -> ArrivalRecord:
     """Write down what processing an arrival came to. The same outcome again changes nothing."""
-    return arrivals.settle(ArrivalId(arrival_id), settlement, actor=principal.username, reach=reach_of(principal))
+    return arrivals.settle(ArrivalId(arrival_id), settlement, actor=principal.username, right=Right(principal, EXECUTE))
 
 
 @router.post("/arrivals/{arrival_id}/retry")
 def retry_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
     """Give what is in the quarantine to processing again."""
-    return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
+    return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
 
 
 @router.get("/quarantine")

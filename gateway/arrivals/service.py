@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from gateway.arrivals.rights import Right
     from gateway.db.arrivals import Reach, StoredFile
     from service_kit.database import Database, UnitOfWork
 
@@ -160,30 +161,30 @@ class Arrivals:
         with self._database.read() as uow:
             return rows.history(uow, arrival_id)
 
-    def files(self, arrival_id: ArrivalId, *, reach: Reach = None) -> Sequence[StoredFile]:
+    def files(self, arrival_id: ArrivalId, *, right: Right | None = None) -> Sequence[StoredFile]:
         """Return the files of an arrival that are not in the quarantine.
 
         Raises
         ------
-        NoSuchArrival
+        NoSuchArrival, ScopeMissing
         ArrivalNotReady
             If it still receives.
         """
         with self._database.read() as uow:
-            arrival = rows.get(uow, arrival_id, reach=reach)
+            arrival = _get(uow, arrival_id, right)
             _refuse(arrival, ArrivalState.receiving, wanted="downloaded")
             return rows.files(uow, arrival_id)
 
     # ------------------------------------------------------------------ deciding
-    def complete(self, arrival_id: ArrivalId, *, actor: str, reach: Reach = None) -> ArrivalRecord:
+    def complete(self, arrival_id: ArrivalId, *, actor: str, right: Right | None = None) -> ArrivalRecord:
         """Count an arrival as complete without waiting for the quiet period. Once complete, it stays as it is.
 
         Raises
         ------
-        NoSuchArrival
+        NoSuchArrival, ScopeMissing
         """
         with self._database.write() as uow:
-            arrival = rows.get(uow, arrival_id, reach=reach, lock=True)
+            arrival = _get(uow, arrival_id, right, lock=True)
             if arrival.state == ArrivalState.receiving.value:
                 self._end_receiving(uow, arrival, actor=actor, what="Marked as complete")
             return self._record(arrival)
@@ -209,13 +210,13 @@ class Arrivals:
         return completed
 
     def settle(
-        self, arrival_id: ArrivalId, settlement: Settlement, *, actor: str, reach: Reach = None
+        self, arrival_id: ArrivalId, settlement: Settlement, *, actor: str, right: Right | None = None
     ) -> ArrivalRecord:
         """Write down what processing an arrival came to. The same outcome again changes nothing.
 
         Raises
         ------
-        NoSuchArrival
+        NoSuchArrival, ScopeMissing
         ArrivalNotReady
             If it still receives.
         ArrivalSettled
@@ -228,7 +229,9 @@ class Arrivals:
             If it is to be quarantined without a reason.
         """
         with self._database.write() as uow:
-            arrival = rows.get(uow, arrival_id, reach=reach, lock=True)
+            arrival = _get(uow, arrival_id, right, lock=True)
+            if right is not None:
+                right.need(settlement.study or arrival.study, settlement.site or arrival.site)
             state = ArrivalState(arrival.state)
             match settling(state, settlement.outcome):
                 case Settling.repeats:
@@ -243,19 +246,19 @@ class Arrivals:
                     self._settle(uow, arrival, settlement, actor=actor)
             return self._record(arrival)
 
-    def retry(self, arrival_id: ArrivalId, *, actor: str, reach: Reach = None) -> ArrivalRecord:
+    def retry(self, arrival_id: ArrivalId, *, actor: str, right: Right | None = None) -> ArrivalRecord:
         """Give what is in the quarantine to processing again, once a person mended the cause.
 
         Raises
         ------
-        NoSuchArrival
+        NoSuchArrival, ScopeMissing
         ArrivalNotReady
             If nothing of it is in the quarantine, or it is being processed.
         NothingToProcess
             If none of its objects can be read.
         """
         with self._database.write() as uow:
-            arrival = rows.get(uow, arrival_id, reach=reach, lock=True)
+            arrival = _get(uow, arrival_id, right, lock=True)
             state = ArrivalState(arrival.state)
             accepted_whole = state is ArrivalState.accepted and arrival.quarantined_count == 0
             if state is ArrivalState.complete:
@@ -371,6 +374,14 @@ class Arrivals:
                 quarantined_count=row.quarantined_count,
             ),
         )
+
+
+def _get(uow: UnitOfWork, arrival_id: ArrivalId, right: Right | None, *, lock: bool = False) -> Arrival:
+    """Return an arrival for which somebody has a right; the gateway itself, which needs none, asks with None."""
+    arrival = rows.get(uow, arrival_id, reach=None if right is None else right.reach, lock=lock)
+    if right is not None:
+        right.need(arrival.study, arrival.site)
+    return arrival
 
 
 def _refuse(arrival: Arrival, state: ArrivalState, *, wanted: str) -> None:

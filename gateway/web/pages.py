@@ -6,10 +6,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer, reach_of
+from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer
 from gateway.arrivals.monitor import TOPIC
+from gateway.arrivals.rights import WRITE, Right, reach_of
 from gateway.arrivals.service import Arrivals
 from gateway.contract.ids import ArrivalId
+from gateway.contract.schemas import ArrivalRecord
 from gateway.contract.states import ArrivalState
 from gateway.web import views
 from service_kit.accounts.domain import Principal, Role
@@ -70,14 +72,14 @@ def show_arrival_part(request: Request, arrival_id: PathId, arrivals: ArrivalsSe
 @router.post("/arrivals/{arrival_id}/complete")
 def complete_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
     """Count an arrival as complete now."""
-    arrivals.complete(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
+    arrivals.complete(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
 
 
 @router.post("/arrivals/{arrival_id}/retry")
 def retry_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
     """Try what is in the quarantine again."""
-    arrivals.retry(ArrivalId(arrival_id), actor=principal.username, reach=reach_of(principal))
+    arrivals.retry(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
 
 
@@ -111,7 +113,7 @@ def _list_context(
     page = arrivals.page(states=None if state is None else [state], cursor=cursor, limit=_PAGE_SIZE, reach=reach)
     return {
         **_tabs(arrivals, principal),
-        "arrivals": [views.view(record) for record in page.items],
+        "arrivals": [_view(principal, record) for record in page.items],
         "state": state,
         "labels": views.LABELS,
         "query": _query(state=state.value if state else None, cursor=cursor),
@@ -125,11 +127,10 @@ def _list_context(
 def _arrival_context(arrivals: Arrivals, principal: Principal, arrival_id: int) -> dict[str, Any]:
     record = arrivals.get(ArrivalId(arrival_id), reach=reach_of(principal))
     return {
-        "arrival": views.view(record),
+        "arrival": _view(principal, record),
         "series": arrivals.series(ArrivalId(arrival_id)),
         "history": arrivals.history(ArrivalId(arrival_id)),
         "held_back": arrivals.held_back(ArrivalId(arrival_id), limit=_HELD_BACK_SHOWN),
-        "may_change": principal.has_scope("gateway:write", study=record.study, site=record.site),
         "short_uid": views.short_uid,
         "uid_names": views.uid_names,
     }
@@ -141,13 +142,16 @@ def _quarantine_context(
     page = arrivals.quarantine(cursor=cursor, limit=_PAGE_SIZE, reach=reach_of(principal))
     return {
         **_tabs(arrivals, principal),
-        "entries": [(views.view(entry.arrival), entry.reasons) for entry in page.items],
+        "entries": [(_view(principal, entry.arrival), entry.reasons) for entry in page.items],
         "query": _query(cursor=cursor),
         "next_href": _next_href(request, "/quarantine", page.next_cursor),
         "first_href": pages.own_url(request, "/quarantine") if cursor else None,
-        "may_change": principal.has_scope("gateway:write"),
         "short_uid": views.short_uid,
     }
+
+
+def _view(principal: Principal, record: ArrivalRecord) -> views.ArrivalView:
+    return views.view(record, may_change=Right(principal, WRITE).covers(record.study, record.site))
 
 
 def _tabs(arrivals: Arrivals, principal: Principal) -> dict[str, Any]:

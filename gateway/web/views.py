@@ -31,6 +31,8 @@ class ArrivalView:
 
     Parameters
     ----------
+    may_change
+        Whether who looks may complete it or try it again.
     quiet_s, quiet_total_s
         How much of the quiet period is over; None unless it receives.
     """
@@ -39,6 +41,7 @@ class ArrivalView:
     label: str
     tone: str
     sender: str
+    may_change: bool
     may_retry: bool
     quiet_s: float | None
     quiet_total_s: float | None
@@ -49,7 +52,7 @@ class ArrivalView:
         return duration(self.quiet_total_s or 0.0).replace(".0 s", " s")
 
 
-def view(record: ArrivalRecord) -> ArrivalView:
+def view(record: ArrivalRecord, *, may_change: bool) -> ArrivalView:
     """Return what pages show of an arrival."""
     label, tone = LABELS[record.state]
     quiet_s = quiet_total_s = None
@@ -61,7 +64,8 @@ def view(record: ArrivalRecord) -> ArrivalView:
         label=label,
         tone=tone,
         sender=record.calling_ae or "not known yet",
-        may_retry=_may_retry(record),
+        may_change=may_change,
+        may_retry=may_change and _may_retry(record),
         quiet_s=quiet_s,
         quiet_total_s=quiet_total_s,
     )

@@ -146,9 +146,20 @@ class Principal:
         >>> eve.has_scope("supervisor:write"), eve.has_scope_everywhere("supervisor:write")
         (True, False)
         """
+        return (None, None) in self.scope_reach(scope)
+
+    def scope_reach(self, scope: str) -> frozenset[tuple[str | None, str | None]]:
+        """Return the pairs of study and site for which `scope` is allowed; `None` stands for every one.
+
+        Examples
+        --------
+        >>> eve = Principal("eve", "Eve", frozenset({Grant(Role.engineer, "brain"), Grant(Role.coordinator, "chest")}))
+        >>> eve.scope_reach("gateway:execute")
+        frozenset({('brain', None)})
+        """
         if self.scopes is not None and scope not in self.scopes:
-            return False
-        return any(scope in _SCOPES[one.role] and one.study is None and one.site is None for one in self.grants)
+            return frozenset()
+        return frozenset((grant.study, grant.site) for grant in self.grants if scope in _SCOPES[grant.role])
 
     def studies(self, roles: str | Iterable[str]) -> frozenset[str] | None:
         """Return the studies in which one of `roles` is held; `None` stands for every study.
