@@ -18,7 +18,7 @@ from tasks.extraction.records import ExtractionResult, Gravity, InputVolume, Mea
 from tasks.extraction.report import write_report
 
 if TYPE_CHECKING:
-    from tasks.extraction.models import BiomarkerModel, ModelOutput
+    from tasks.extraction.port import BiomarkerModel, ModelOutput
     from tasks.extraction.records import ExtractionRequest
 
 logger = logging.getLogger(__name__)

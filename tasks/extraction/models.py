@@ -1,72 +1,23 @@
-"""The port for biomarker models, and the table of those that are installed.
+"""The table of the biomarker models that are installed.
 
-A model is a class with `name` and `measure`. Ours are listed here; another package adds its own through the entry point
-group ``cohortflow.biomarker_models``. A study names a model, and only a model of this table is ever loaded: nothing is
-imported by a name found in a database or a request.
+A model is a class that fits the port `tasks.extraction.port.BiomarkerModel`. Ours are listed here; another package adds
+its own through the entry point group ``cohortflow.biomarker_models``. A study names a model, and only a model of this
+table is ever loaded: nothing is imported by a name found in a database or a request.
 """
 
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from tasks.errors import RejectedInput
-from tasks.extraction.records import QualityRemark
-from tasks.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from tasks.extraction.port import BiomarkerModel
 
 ENTRY_POINT_GROUP = "cohortflow.biomarker_models"
-
-
-class MeasuredValue(Record):
-    """A number a model found, with its UCUM unit."""
-
-    name: str
-    title: str
-    value: float
-    unit: str
-
-
-class ModelOutput(Record):
-    """What a model says about a volume.
-
-    `mask_name` names the NIfTI file in the output folder that shows what was measured, on the grid of the input volume.
-    """
-
-    values: tuple[MeasuredValue, ...]
-    mask_name: str
-    remarks: tuple[QualityRemark, ...]
-    model_version: str
-    weights_sha256: dict[str, str]
-    parameters: dict[str, str | float | int | bool]
-    libraries: dict[str, str]
-    device: str
-    diagnostics: dict[str, float] = Field(default_factory=dict)
-
-
-class BiomarkerModel(Protocol):
-    """An algorithm that measures a volume."""
-
-    name: str
-    title: str
-    resource: str
-    """Label of the session resource in the archive that holds its results."""
-
-    def measure(
-        self, volume: Path, out_dir: Path, *, parameters: Mapping[str, str | float | int | bool]
-    ) -> ModelOutput:
-        """Measure a NIfTI volume and write the mask.
-
-        Raises
-        ------
-        RejectedInput
-            The volume holds nothing the model can measure.
-        """
 
 
 class ModelUnknown(RejectedInput):

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import RejectedInput
 from tasks.extraction.backends.deepbet_weights import Weights, find_weights
-from tasks.extraction.models import MeasuredValue, ModelOutput
+from tasks.extraction.port import MeasuredValue, ModelOutput
 from tasks.extraction.quality import MaskFacts, mask_remarks
 
 if TYPE_CHECKING:
