@@ -13,6 +13,7 @@ from starlette.responses import Response
 from embedded_xnat import openapi, tree
 from embedded_xnat.anonymize import endpoints as anonymize_endpoints
 from embedded_xnat.contract.errors import BadName, TooLarge
+from embedded_xnat.dicomdump import endpoints as dump_endpoints
 from embedded_xnat.domain.networks import read_networks
 from embedded_xnat.events import endpoints as event_endpoints
 from embedded_xnat.events.actions import Actions
@@ -25,7 +26,7 @@ from embedded_xnat.limits import SmallBodies
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
-from embedded_xnat.resources import service_endpoints
+from embedded_xnat.resources import refresh_endpoints
 from embedded_xnat.search import endpoints as search_endpoints
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import access_requests, config_endpoints, custom_forms, other_parts, people
@@ -86,7 +87,8 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         import_endpoints.router,
         search_endpoints.router,
         prearchive_endpoints.router,
-        service_endpoints.router,
+        refresh_endpoints.router,
+        dump_endpoints.router,
         tree.router,
     )
     app.add_middleware(HeadAsGet)

@@ -7,21 +7,21 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.domain.addresses import Address, ObjectKind, parse_address
 from embedded_xnat.domain.tables import Query
 from embedded_xnat.domain.values import truth
 from embedded_xnat.imports.rescan import fix_scan_types, pull_from_headers
-from embedded_xnat.logins.gate import is_navigation, visitor_of
+from embedded_xnat.logins.gate import is_navigation
 from embedded_xnat.objects import endpoints, project_endpoints, share_endpoints
-from embedded_xnat.objects.bodies import document_of
 from embedded_xnat.objects.endpoints import Call
 from embedded_xnat.resources import endpoints as resource_endpoints
 from embedded_xnat.resources import uploads
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import access_requests
-from embedded_xnat.site.endpoints import archive_of
 from embedded_xnat.web.addresses import page_path
+from embedded_xnat.xml_bodies import document_of
 
 router = APIRouter()
 

@@ -12,10 +12,9 @@ from embedded_xnat.anonymize.rewriting import Names, rewrite
 from embedded_xnat.anonymize.script import Assign, HashUid, Script
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow, FileRow, ScanRow, SubjectRow
+from embedded_xnat.dicom.elements import Elements, is_dicom
+from embedded_xnat.dicom.facts import read_header, scan_data, session_data
 from embedded_xnat.domain.layout import Place
-from embedded_xnat.imports.elements import Elements, is_dicom
-from embedded_xnat.imports.facts import scan_data, session_data
-from embedded_xnat.imports.headers import read_header
 from embedded_xnat.storage.archive import Change
 from embedded_xnat.storage.files import FileStore, Stored
 

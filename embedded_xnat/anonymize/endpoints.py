@@ -7,6 +7,7 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.anonymize import service
 from embedded_xnat.anonymize.script import MAX_LENGTH
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
@@ -16,9 +17,7 @@ from embedded_xnat.domain.items import sql_date
 from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.domain.tables import table_document
 from embedded_xnat.domain.values import truth
-from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.locate import locate
-from embedded_xnat.site.endpoints import archive_of
+from embedded_xnat.locate import locate
 from embedded_xnat.storage.archive import Archive
 
 router = APIRouter()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from embedded_xnat.anonymize.script import Assign, Condition, Delete, HashUid, Literal, Name, Script, Statement
 from embedded_xnat.anonymize.vocabulary import FIRST_OF_PIXELS, vr_of
 from embedded_xnat.contract.errors import NotAnonymized
-from embedded_xnat.imports.elements import UNREADABLE, quiet
+from embedded_xnat.dicom.elements import UNREADABLE, quiet
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset

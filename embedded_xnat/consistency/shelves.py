@@ -20,7 +20,7 @@ from embedded_xnat.db.tables import (
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.layout import Place
 from embedded_xnat.imports.prearchive import folder_of
-from embedded_xnat.objects.locate import PART_FOLDERS
+from embedded_xnat.locate import PART_FOLDERS
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,15 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.domain.event_filters import read_filter
 from embedded_xnat.domain.events import KINDS, EventKind, read_event_type
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.events import service
 from embedded_xnat.events.actions import ACTIONS, ActionKind, Actions
-from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.site.bodies import json_body, json_object, small_body
 from embedded_xnat.site.config_endpoints import check_is_admin, config_of
-from embedded_xnat.site.endpoints import archive_of
 
 router = APIRouter()
 

@@ -18,7 +18,7 @@ from embedded_xnat.domain.events import KINDS, EventStatus, read_event_type
 from embedded_xnat.domain.networks import Network
 from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.events.actions import ACTIONS, FAILED, check_attributes
-from embedded_xnat.objects.locate import locate
+from embedded_xnat.locate import locate
 from service_kit.tables import utc_now
 
 MAX_NAME = 200

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.domain.tables import Query
 from embedded_xnat.imports.bodies import Body, receive
@@ -15,10 +16,8 @@ from embedded_xnat.imports.inbox import Inbox, find_request, request_document
 from embedded_xnat.imports.options import Handler, ImportOptions, read_options
 from embedded_xnat.imports.reading import read_upload
 from embedded_xnat.imports.worker import ImportWorker
-from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.settings import EmbeddedXnatSettings
-from embedded_xnat.site.endpoints import archive_of
 
 router = APIRouter()
 

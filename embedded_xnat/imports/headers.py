@@ -1,19 +1,13 @@
-"""Reads a DICOM file of an import: what it is, and what its series says. May import pydicom, when it is needed."""
+"""Reads a DICOM file of an import: what it is, and what its series says. May import `embedded_xnat.dicom`."""
 
 import re
-from pathlib import Path
 
-from embedded_xnat.imports.elements import Elements, as_number, read_elements
-from embedded_xnat.imports.facts import KEYWORDS, NAMING, SAYING, frames, scan_data, session_data
+from embedded_xnat.dicom.elements import Elements, as_number
+from embedded_xnat.dicom.facts import NAMING, SAYING, frames, read_header, scan_data, session_data
 from embedded_xnat.imports.records import Instance, Series
 from embedded_xnat.storage.files import Stored
 
 _UID = re.compile(r"[0-9][0-9.]{0,63}")
-
-
-def read_header(path: Path) -> Elements | None:
-    """Return the elements of a file's header that are used here; None when it is no DICOM file."""
-    return read_elements(path, KEYWORDS)
 
 
 def read_instance(name: str, stored: Stored, known: dict[str, Series]) -> Instance | None:

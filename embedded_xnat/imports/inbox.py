@@ -16,9 +16,9 @@ from sqlmodel import Session
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.db.tables import InboxRequestRow
+from embedded_xnat.dicom.elements import is_dicom
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.domain.values import truth
-from embedded_xnat.imports.elements import is_dicom
 from embedded_xnat.imports.importing import Importer
 from embedded_xnat.imports.options import ImportOptions, read_options
 from embedded_xnat.imports.reading import Upload, copied

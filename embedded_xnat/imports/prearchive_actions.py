@@ -17,9 +17,10 @@ from embedded_xnat.anonymize import service as anonymize
 from embedded_xnat.anonymize.rewriting import Names
 from embedded_xnat.contract.errors import BadRequest, MergeConflict, NoSuchObject, NotAnonymized, SessionExists
 from embedded_xnat.db.tables import PrearchiveRow
+from embedded_xnat.dicom.facts import read_header
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.imports import prearchive
-from embedded_xnat.imports.headers import read_header, read_instance
+from embedded_xnat.imports.headers import read_instance
 from embedded_xnat.imports.options import UNASSIGNED
 from embedded_xnat.imports.planning import plan_session, session_modality
 from embedded_xnat.imports.prearchive import AT_REST, READY, RECEIVING, folder_of

@@ -7,12 +7,11 @@ from xml.etree import ElementTree as ET
 
 from embedded_xnat.contract.errors import NoSuchFile, NoSuchObject
 from embedded_xnat.db.tables import PrearchiveRow
+from embedded_xnat.dicom.elements import Elements
+from embedded_xnat.dicom.facts import frames, read_header, scan_data, session_data
 from embedded_xnat.domain.names import check_file_path, in_address
 from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.domain.tables import Row
-from embedded_xnat.imports.elements import Elements
-from embedded_xnat.imports.facts import frames, scan_data, session_data
-from embedded_xnat.imports.headers import read_header
 from embedded_xnat.imports.planning import session_modality
 from embedded_xnat.imports.prearchive import address_of, folder_of
 from embedded_xnat.schema.imaging_types import MODALITIES, modality_of

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.db.tables import PrearchiveRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
@@ -22,9 +23,7 @@ from embedded_xnat.imports.options import UNASSIGNED, read_destination, read_ove
 from embedded_xnat.imports.prearchive_actions import STATUS_OF, Actions, Errand
 from embedded_xnat.imports.prearchive_content import Content
 from embedded_xnat.imports.records import Overwrite, Route
-from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.locate import locate
-from embedded_xnat.site.endpoints import archive_of
+from embedded_xnat.locate import locate
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.zipping import Entry, zip_stream
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 from embedded_xnat.anonymize.rewriting import Names, rewrite
 from embedded_xnat.anonymize.script import Script
 from embedded_xnat.contract.errors import NotAnonymized
+from embedded_xnat.dicom.elements import is_dicom
 from embedded_xnat.domain.layout import INCOMING
-from embedded_xnat.imports.elements import is_dicom
 from embedded_xnat.imports.headers import read_instance
 from embedded_xnat.imports.records import Instance, Series
 from embedded_xnat.storage.files import FileStore, Stored

@@ -12,13 +12,12 @@ from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import SCANS
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
+from embedded_xnat.dicom.elements import Elements, is_dicom, read_elements
+from embedded_xnat.dicom.facts import frames, read_header, scan_data, session_data
 from embedded_xnat.domain.addresses import Address, ObjectKind
 from embedded_xnat.domain.roles import Action, Visitor
-from embedded_xnat.imports.elements import Elements, is_dicom, read_elements
-from embedded_xnat.imports.facts import frames, scan_data, session_data
-from embedded_xnat.imports.headers import read_header
 from embedded_xnat.imports.planning import session_modality
-from embedded_xnat.objects.locate import PART_FOLDERS, Located, locate
+from embedded_xnat.locate import PART_FOLDERS, Located, locate
 from embedded_xnat.schema.imaging_types import modality_of
 from embedded_xnat.storage.archive import Archive
 

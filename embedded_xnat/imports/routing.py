@@ -9,7 +9,7 @@ from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.imports.planning import project_candidates
 from embedded_xnat.imports.records import Route, Series
-from embedded_xnat.objects.locate import locate
+from embedded_xnat.locate import locate
 
 
 def project_for(session: Session, visitor: Visitor, series: Series, wanted: Route) -> ProjectRow | None:

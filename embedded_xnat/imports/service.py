@@ -8,17 +8,17 @@ from sqlmodel import Session
 from embedded_xnat.contract.errors import BadRequest, MergeConflict, SessionExists
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow, FileRow, OpenSessionRow, ProjectRow, SubjectRow
+from embedded_xnat.dicom.elements import read_elements
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.names import check_file_path, check_label
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.imports import merging
-from embedded_xnat.imports.elements import read_elements
 from embedded_xnat.imports.merging import Archived, Finding, Severity
 from embedded_xnat.imports.planning import file_names, free_scan_id
 from embedded_xnat.imports.records import Instance, Overwrite, Plan, PlannedScan
 from embedded_xnat.imports.routing import writable
+from embedded_xnat.locate import Located
 from embedded_xnat.objects import changes
-from embedded_xnat.objects.locate import Located
 from embedded_xnat.resources.service import Labels, Shelf, Upload, create_resource, store_files
 from embedded_xnat.schema.imaging_types import MODALITIES, modality_of
 from embedded_xnat.storage.archive import Change

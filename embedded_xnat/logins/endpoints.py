@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from embedded_xnat.access import visitor_of
 from embedded_xnat.contract.errors import LoginFailed, NotAllowed
 from embedded_xnat.domain.values import truth
-from embedded_xnat.logins.gate import CSRF_PARAMETER, login_failed_answer, plain, visitor_of
+from embedded_xnat.logins.gate import CSRF_PARAMETER, login_failed_answer, plain
 from embedded_xnat.logins.service import AliasToken, Logins
 from service_kit.accounts.credentials import csrf_token_of
 from service_kit.errors import TooManyRequests, Unauthenticated

@@ -17,7 +17,6 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embedded_xnat.contract.errors import LoginFailed
-from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.logins.service import Logins
 from service_kit.accounts.credentials import csrf_matches
 from service_kit.accounts.guards import CSRF_HEADER, SESSION_COOKIE
@@ -205,14 +204,6 @@ def read_basic(authorization: str) -> tuple[str, str]:
     if kind.lower() != "basic" or not separator:
         raise LoginFailed
     return username, password
-
-
-def visitor_of(request: Request) -> Visitor:
-    """Return who asks; the gate lets nobody else come here."""
-    visitor = request.scope["state"]["visitor"]
-    if not isinstance(visitor, Visitor):
-        raise LoginFailed
-    return visitor
 
 
 def _comes_from_elsewhere(request: Request) -> bool:

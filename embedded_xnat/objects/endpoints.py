@@ -20,15 +20,16 @@ from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.items import items_document
 from embedded_xnat.domain.layout import Place
 from embedded_xnat.domain.roles import Action, Visitor
-from embedded_xnat.domain.tables import Query, Row, table_csv, table_document, table_xml
+from embedded_xnat.domain.tables import Query, Row
 from embedded_xnat.domain.values import truth
 from embedded_xnat.domain.xml_documents import Document
 from embedded_xnat.domain.xml_items import xml_document
+from embedded_xnat.locate import Located, check, locate
 from embedded_xnat.objects import changes, listing
 from embedded_xnat.objects.items import item_of
-from embedded_xnat.objects.locate import Located, check, locate
 from embedded_xnat.objects.moves import bring_parts, change_subject, take_out
 from embedded_xnat.objects.wishes import Wishes, refuse_other_place, set_fields, set_project_fields, set_status
+from embedded_xnat.rendering import render_table
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive
 
@@ -68,17 +69,6 @@ class Call:
 def table(call: Call, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
     """Answer with a table, as JSON, CSV or XML."""
     return render_table(call.query.get("format"), rows, columns)
-
-
-def render_table(wanted: str | None, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
-    """Return a table in the format that a request asks for; JSON when it asks for none."""
-    match (wanted or "json").lower():
-        case "csv":
-            return PlainTextResponse(table_csv(rows, columns), media_type="text/csv")
-        case "xml":
-            return Response(table_xml(rows, columns), media_type="application/xml")
-        case _:
-            return JSONResponse(table_document(rows))
 
 
 def list_objects(call: Call) -> Response:

@@ -12,7 +12,7 @@ from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.items import Item, ItemSource, build_item
 from embedded_xnat.domain.protocols import protocol_items, read_protocols
 from embedded_xnat.domain.selectors import scan_order
-from embedded_xnat.objects.locate import Located
+from embedded_xnat.locate import Located
 
 
 def item_of(session: Session, found: Located) -> Item:

@@ -11,8 +11,8 @@ from embedded_xnat.domain.layout import Place
 from embedded_xnat.domain.names import check_label
 from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.domain.xml_documents import Document
+from embedded_xnat.locate import Located, locate
 from embedded_xnat.objects import changes
-from embedded_xnat.objects.locate import Located, locate
 from embedded_xnat.objects.wishes import Parameters, set_fields, wishes
 from embedded_xnat.storage.archive import Change
 from service_kit.tables import utc_now

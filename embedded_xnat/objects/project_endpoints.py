@@ -10,8 +10,8 @@ from embedded_xnat.db.tables import MembershipRow, ProjectRow
 from embedded_xnat.domain.layout import ARC
 from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group_id
 from embedded_xnat.domain.values import as_text
+from embedded_xnat.locate import locate
 from embedded_xnat.objects.endpoints import Call, table
-from embedded_xnat.objects.locate import locate
 from service_kit.accounts import Accounts
 
 _ARC_SPACE = "http://nrg.wustl.edu/arc"

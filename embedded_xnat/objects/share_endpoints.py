@@ -9,9 +9,9 @@ from embedded_xnat.db.tables import ExperimentRow, SubjectRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.roles import Action
 from embedded_xnat.domain.values import as_text, truth
+from embedded_xnat.locate import Located, check, locate
 from embedded_xnat.objects import changes
 from embedded_xnat.objects.endpoints import Call, table
-from embedded_xnat.objects.locate import Located, check, locate
 from embedded_xnat.objects.moves import move_to_project
 from embedded_xnat.search.visibility import visible_projects
 

@@ -11,9 +11,9 @@ from embedded_xnat.domain.addresses import Address, ObjectKind
 from embedded_xnat.domain.items import ItemSource, build_item, items_document
 from embedded_xnat.domain.roles import Action
 from embedded_xnat.domain.values import truth
+from embedded_xnat.locate import Located, locate
 from embedded_xnat.objects import changes
 from embedded_xnat.objects.endpoints import Call, table
-from embedded_xnat.objects.locate import Located, locate
 from embedded_xnat.resources import service
 from embedded_xnat.resources.downloads import file_response, open_file
 from embedded_xnat.resources.service import Labels, Shelf

@@ -15,7 +15,7 @@ from embedded_xnat.db.tables import FileRow
 from embedded_xnat.domain.addresses import Address, parse_address
 from embedded_xnat.domain.names import check_file_path
 from embedded_xnat.domain.roles import Action, Visitor
-from embedded_xnat.objects.locate import locate
+from embedded_xnat.locate import locate
 from embedded_xnat.resources import service
 from embedded_xnat.resources.service import Shelf
 from embedded_xnat.storage.archive import Archive

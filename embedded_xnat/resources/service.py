@@ -16,7 +16,7 @@ from embedded_xnat.domain.names import check_file_path, check_folder_name, in_ad
 from embedded_xnat.domain.selectors import ScanName, scan_order, select_scans
 from embedded_xnat.domain.tables import Row
 from embedded_xnat.domain.values import as_text
-from embedded_xnat.objects.locate import Located
+from embedded_xnat.locate import Located
 from embedded_xnat.storage.archive import Change
 from embedded_xnat.storage.files import Stored
 from embedded_xnat.storage.zipping import Entry

@@ -8,27 +8,20 @@ from sqlmodel import Session, col
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
 from embedded_xnat.db.tables import ExperimentRow
 from embedded_xnat.domain.bundles import read_bundle
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.domain.tables import Row, table_xml
-from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.bodies import document_bytes
-from embedded_xnat.objects.endpoints import render_table
+from embedded_xnat.rendering import render_table
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.search import saved, service
 from embedded_xnat.search.display import display_fields
 from embedded_xnat.search.visibility import readable_experiments
-from embedded_xnat.storage.archive import Archive
+from embedded_xnat.xml_bodies import document_bytes
 
 router = APIRouter()
-
-
-def _archive(request: Request) -> Archive:
-    archive = request.app.state.archive
-    assert isinstance(archive, Archive)
-    return archive
 
 
 def _format(request: Request) -> str | None:
@@ -38,7 +31,7 @@ def _format(request: Request) -> str | None:
 @router.get("/data/search/elements")
 def search_elements(request: Request) -> Response:
     """List the types that a search may start from."""
-    with _archive(request).read() as session:
+    with archive_of(request).read() as session:
         counts = _counts(session, visitor_of(request))
     rows = [
         {
@@ -96,7 +89,7 @@ async def search(request: Request) -> Response:
 
 def _run(request: Request, document: bytes) -> Response:
     bundle = read_bundle(document)
-    with _archive(request).read() as session:
+    with archive_of(request).read() as session:
         found = service.run(session, visitor_of(request), bundle)
     match (_format(request) or "json").lower():
         case "csv":
@@ -111,7 +104,7 @@ def _run(request: Request, document: bytes) -> Response:
 @router.get("/data/search/saved")
 def list_saved(request: Request) -> Response:
     """List the stored searches of whoever asks, and the shared ones."""
-    with _archive(request).read() as session:
+    with archive_of(request).read() as session:
         rows = saved.list_saved(session, visitor_of(request))
     return render_table(_format(request), rows, saved.COLUMNS)
 
@@ -119,7 +112,7 @@ def list_saved(request: Request) -> Response:
 @router.get("/data/search/saved/{search_id}")
 def read_saved(request: Request, search_id: str) -> Response:
     """Return a stored search as its document."""
-    with _archive(request).read() as session:
+    with archive_of(request).read() as session:
         row = saved.saved(session, visitor_of(request), search_id)
     return Response(row.document, media_type="application/xml")
 
@@ -127,7 +120,7 @@ def read_saved(request: Request, search_id: str) -> Response:
 @router.get("/data/search/saved/{search_id}/results")
 def saved_results(request: Request, search_id: str) -> Response:
     """Run a stored search."""
-    with _archive(request).read() as session:
+    with archive_of(request).read() as session:
         row = saved.saved(session, visitor_of(request), search_id)
     return _run(request, row.document.encode())
 
@@ -143,7 +136,7 @@ async def put_saved(request: Request, search_id: str) -> Response:
 
 
 def _put_saved(request: Request, search_id: str, body: bytes) -> Response:
-    with _archive(request).change() as change:
+    with archive_of(request).change() as change:
         is_new = saved.save(change.session, visitor_of(request), search_id, body)
     return PlainTextResponse(search_id, 201 if is_new else 200)
 
@@ -151,6 +144,6 @@ def _put_saved(request: Request, search_id: str, body: bytes) -> Response:
 @router.delete("/data/search/saved/{search_id}")
 def delete_saved(request: Request, search_id: str) -> Response:
     """Delete a stored search."""
-    with _archive(request).change() as change:
+    with archive_of(request).change() as change:
         saved.remove(change.session, visitor_of(request), search_id)
     return PlainTextResponse("")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from sqlmodel import Session, col, or_, select
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import AlreadyThere, BadRequest, LoginFailed, NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.site_tables import AccessRequestRow
@@ -13,10 +14,8 @@ from embedded_xnat.domain.items import sql_date
 from embedded_xnat.domain.roles import Action, ProjectRole, Visitor
 from embedded_xnat.domain.tables import Query, Row, table_document
 from embedded_xnat.domain.values import truth
-from embedded_xnat.logins.gate import visitor_of
+from embedded_xnat.locate import locate
 from embedded_xnat.objects.endpoints import Call, table
-from embedded_xnat.objects.locate import locate
-from embedded_xnat.site.endpoints import archive_of
 from service_kit.tables import utc_now
 
 router = APIRouter()

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from embedded_xnat.access import visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
-from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.site.bodies import json_object, small_body
 from embedded_xnat.site.config import SiteConfig
 

@@ -8,16 +8,15 @@ from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadField, BadRequest, NoSuchObject
 from embedded_xnat.db.site_tables import CustomFormRow, CustomValueRow
 from embedded_xnat.domain.addresses import Address, parse_address
 from embedded_xnat.domain.documents import check_document
 from embedded_xnat.domain.roles import Action, Visitor
-from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.locate import locate
+from embedded_xnat.locate import locate
 from embedded_xnat.site.bodies import json_object
 from embedded_xnat.site.config_endpoints import check_is_admin
-from embedded_xnat.site.endpoints import archive_of
 from embedded_xnat.storage.archive import Archive
 
 router = APIRouter()

@@ -8,27 +8,19 @@ from sqlalchemy import select
 from sqlmodel import col
 from starlette.responses import PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
 from embedded_xnat.domain.roles import Visitor
-from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.endpoints import render_table
+from embedded_xnat.rendering import render_table
 from embedded_xnat.schema.registry import SCHEMA_NAMES
 from embedded_xnat.schema.xsd import schema_text
 from embedded_xnat.search.visibility import readable_experiments
-from embedded_xnat.storage.archive import Archive
 
 router = APIRouter()
 
 VERSION = "1.9.2"
 _STARTED = time.monotonic()
-
-
-def archive_of(request: Request) -> Archive:
-    """Return the archive of the app."""
-    archive = request.app.state.archive
-    assert isinstance(archive, Archive)
-    return archive
 
 
 def user_info(visitor: Visitor | None) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from embedded_xnat.access import visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
-from embedded_xnat.logins.gate import visitor_of
 from embedded_xnat.site.config_endpoints import check_is_admin
 
 router = APIRouter()

@@ -6,12 +6,11 @@ from fastapi import APIRouter, Request
 from sqlmodel import col, select
 from starlette.responses import PlainTextResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import NoSuchObject, NotAllowed
 from embedded_xnat.db.tables import MembershipRow, ProjectRow
 from embedded_xnat.domain.roles import ProjectRole, Visitor, group_id
-from embedded_xnat.logins.gate import visitor_of
-from embedded_xnat.objects.endpoints import render_table
-from embedded_xnat.site.endpoints import archive_of
+from embedded_xnat.rendering import render_table
 from service_kit.accounts import Accounts, Grant, Role, UserRecord
 from service_kit.accounts.errors import UserUnknown
 

@@ -12,14 +12,15 @@ from fastapi import APIRouter, Query, Request
 from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.domain.addresses import ObjectKind, parse_address
 from embedded_xnat.domain.roles import Action, is_allowed
 from embedded_xnat.imports import prearchive
-from embedded_xnat.logins.gate import is_navigation, to_login, visitor_of
-from embedded_xnat.objects.locate import Located, locate
-from embedded_xnat.site.endpoints import archive_of, user_info
+from embedded_xnat.locate import Located, locate
+from embedded_xnat.logins.gate import is_navigation, to_login
+from embedded_xnat.site.endpoints import user_info
 from embedded_xnat.web import pictures, queries, views
 from embedded_xnat.web.addresses import path_of_display
 from embedded_xnat.web.lines import Findings

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import SCANS
 from embedded_xnat.db.tables import FileRow
-from embedded_xnat.objects.locate import Located
+from embedded_xnat.locate import Located
 from embedded_xnat.resources import service
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.web import queries

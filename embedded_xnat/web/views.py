@@ -7,7 +7,7 @@ from urllib.parse import quote
 from sqlmodel import Session
 
 from embedded_xnat.domain.addresses import ObjectKind
-from embedded_xnat.objects.locate import Located
+from embedded_xnat.locate import Located
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.web import queries
 from embedded_xnat.web.lines import ScanLine

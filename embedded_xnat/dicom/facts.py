@@ -1,12 +1,13 @@
-"""Which element of a header fills which field of the data model. Pure.
+"""Which element of a header fills which field of the data model.
 
 Follows what a real XNAT stores (contracts/xnat.md, section 6): the field of view is the matrix in pixels, multi-valued
 texts are joined with two backslashes, numbers are numbers, the field strength a text.
 """
 
+from pathlib import Path
 from typing import Any
 
-from embedded_xnat.imports.elements import Elements
+from embedded_xnat.dicom.elements import Elements, read_elements
 
 #: Elements that may say where a session belongs: `Project:P Subject:S Session:E AA:true`.
 SAYING = ("PatientComments", "StudyComments", "AdditionalPatientHistory")
@@ -101,6 +102,11 @@ KEYWORDS = sorted(
         *_OF_SESSION.values(),
     }
 )
+
+
+def read_header(path: Path) -> Elements | None:
+    """Return the elements of a file's header that are used here; None when it is no DICOM file."""
+    return read_elements(path, KEYWORDS)
 
 
 def scan_data(header: Elements) -> dict[str, Any]:
