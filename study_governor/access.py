@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from service_kit.accounts.domain import Principal
-from service_kit.accounts.errors import ScopeMissing
+from service_kit.accounts.errors import EVERY_STUDY, ScopeMissing
 from service_kit.accounts.guards import SESSION_COOKIE, current_principal, require_scope, submitted_csrf
+from study_governor.contract.schemas import ARCHIVE
 from study_governor.reach import EXECUTE, READ, WRITE, Reach, reach_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from service_kit.database import Database
 
 
@@ -62,8 +65,37 @@ def need_everywhere(principal: Principal, scope: str) -> None:
     ------
     ScopeMissing
     """
-    if (None, None) not in reach_of(principal).pairs or not principal.has_scope(scope):
-        raise ScopeMissing(scope=scope)
+    if not principal.has_scope_everywhere(scope):
+        raise ScopeMissing(scope=scope, study=EVERY_STUDY)
+
+
+def need_naming(principal: Principal, systems: Iterable[str], *, study: str, site: str | None) -> None:
+    """Check that a session may be given its ids in other systems.
+
+    The id in the archive says whose files are shown, and the archive alone knows to which study they belong: it takes
+    a right in every study.
+
+    Raises
+    ------
+    ScopeMissing
+    """
+    for system in systems:
+        need_scope(principal, EXECUTE, study=study, site=site)
+        if system == ARCHIVE:
+            need_everywhere(principal, EXECUTE)
+
+
+def need_reach(principal: Principal, *, study: str, site: str | None) -> Reach:
+    """Return what somebody may change, which must hold the sessions of a study at a site; no site stands for all.
+
+    Raises
+    ------
+    ScopeMissing
+    """
+    within = reach_of(principal)
+    if not within.covers(study, site):
+        raise ScopeMissing(scope=WRITE, study=study)
+    return within
 
 
 def may_execute(principal: Principal | None, *, study: str, site: str | None) -> bool:

@@ -24,7 +24,7 @@ from service_kit.accounts import Accounts, Role, Scope
 from service_kit.accounts.errors import TokenRefused, UserUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from deployments.launcher.credentials import Credentials
 
@@ -70,14 +70,15 @@ def _ensure_user(
         accounts.grant(username, role)
 
 
-def _ensure_token(accounts: Accounts, token: str, *, username: str, scopes: Iterable[Scope]) -> str:
+def _ensure_token(accounts: Accounts, token: str, *, username: str, scopes: Collection[Scope]) -> str:
     if token:
         try:
-            accounts.principal_of_token(token)
+            known = accounts.principal_of_token(token)
         except TokenRefused:
             pass
         else:
-            return token
+            if known.scopes is None or known.scopes.issuperset(scopes):
+                return token
     return accounts.issue_token(username, "made at the start", scopes)
 
 

@@ -29,6 +29,7 @@ class Scope(StrEnum):
     governor_execute = "governor:execute"
     supervisor_read = "supervisor:read"
     supervisor_write = "supervisor:write"
+    supervisor_execute = "supervisor:execute"
     supervisor_answer = "supervisor:answer"
 
 
@@ -41,6 +42,7 @@ SCOPE_MEANINGS: dict[Scope, str] = {
     Scope.governor_execute: "Answer callback executions (for the flows)",
     Scope.supervisor_read: "See tasks and answers",
     Scope.supervisor_write: "Create and change tasks",
+    Scope.supervisor_execute: "Create tasks that show files of the archive (for the flows)",
     Scope.supervisor_answer: "Claim and answer one's own tasks",
 }
 """What each scope allows, in words for the page that issues tokens."""

@@ -16,6 +16,7 @@ Tree::
     └── Conflict
         ├── LabelTaken            the label is used already
         ├── SiteDiffers           the session belongs to another site
+        ├── NotArchived           it is not known which session of the archive this is
         ├── WorkflowDiffers       the label stands for another workflow text
         ├── NoTransition          no transition leads there from the present state
         ├── ConditionNotMet       there is one, but its condition does not hold
@@ -124,6 +125,17 @@ class ForeignArtifact(InvalidInput):
         self.label = label
         self.uri = uri
         super().__init__(f"Session {label} can show its own files of the archive only, below its own address.")
+
+
+class NotArchived(Conflict):
+    """It is not known which session of the archive this is."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        super().__init__(
+            f"Session {label} has no id in the archive yet, so no file there can be its own. Whoever may execute in every "
+            "study gives it one first, as external id XNAT."
+        )
 
 
 class WorkflowDiffers(Conflict):

@@ -7,15 +7,33 @@ both sides may be of different age.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from study_governor.contract.states import ArtifactKind, ExecutionResult, ExecutionStatus
 
 #: A file of a session in the archive; nothing else of the archive is ever asked for on behalf of a page.
 ARCHIVE_FILE = r"^/data/experiments/[A-Za-z0-9_.\-]+/(scans/[^/\s?#\\]+/)?resources/[^/\s?#\\]+/files/[^\s?#\\]+$"
+#: The external system whose ids say which files of the archive are a session's.
+ARCHIVE = "XNAT"
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$"
+
+
+#: Values of JSON nest as deep as this; what nests deeper could be stored but not shown again.
+MAX_DEPTH = 100
+
+
+def _shallow(value: Any, *, deep: int = 0) -> Any:
+    if deep > MAX_DEPTH:
+        raise ValueError(f"holds values within values, more than {MAX_DEPTH} deep")
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            _shallow(member, deep=deep + 1)
+    return value
+
+
+Values = Annotated[dict[str, Any], AfterValidator(_shallow)]
 
 
 class _Request(BaseModel):
@@ -77,6 +95,7 @@ class ExperimentPost(_Request):
     label: str = Field(pattern=LABEL)
     scandate: datetime
     subject_id: int
+    site: str | None = Field(default=None, max_length=100)
     workflow_label: str | None = Field(default=None, validation_alias=AliasChoices("workflow_label", "workflow"))
 
 
@@ -258,7 +277,7 @@ class ExecutionPut(_Request):
 
     status: ExecutionStatus | None = None
     result: ExecutionResult | None = None
-    result_values: dict[str, Any] | None = None
+    result_values: Values | None = None
     run_log: str | None = None
     result_log: str | None = None
     secret_key: str | None = None
@@ -274,7 +293,7 @@ class MeasurementPut(_Request):
     unit: str = Field(max_length=32)
     model: str = Field(max_length=100)
     version: str = Field(max_length=64)
-    pedigree: dict[str, Any] = Field(default_factory=dict)
+    pedigree: Values = Field(default_factory=dict)
 
 
 class MeasurementRecord(MeasurementPut):

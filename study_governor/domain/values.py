@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from study_governor.contract.states import VariableType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def resolve_pointer(values: Any, source: str) -> Any:
@@ -49,6 +49,34 @@ def map_variables(variable_map: Mapping[str, str], values: Mapping[str, Any]) ->
     {'outcome': 'measured', 'why': None}
     """
     return {name: resolve_pointer(values, source) for name, source in variable_map.items()}
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value of JSON with every text in it changed, the names of members too.
+
+    Examples
+    --------
+    >>> with_texts({"a": ["x", 1, None]}, str.upper)
+    {'A': ['X', 1, None]}
+    """
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): with_texts(member, change) for name, member in value.items()}
+    if isinstance(value, list):
+        return [with_texts(member, change) for member in value]
+    return value
+
+
+def without_unstorable(text: str) -> str:
+    r"""Return a text without what no database holds: NUL, and halves of surrogate pairs.
+
+    Examples
+    --------
+    >>> without_unstorable("a\x00b"), without_unstorable("\ud800c"), without_unstorable(r"C:\u0000")
+    ('ab', 'c', 'C:\\u0000')
+    """
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
 
 
 def pack(value: Any) -> tuple[VariableType, str]:

@@ -10,7 +10,7 @@ import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
@@ -20,12 +20,12 @@ from study_governor.contract.states import ExecutionResult, ExecutionStatus, Tri
 from study_governor.db.tables import ExecutionRow, ExperimentRow, LateAnswerRow
 from study_governor.domain.engine import decide_advance, decide_creation, decide_move, decide_restart
 from study_governor.domain.facts import ExperimentFacts, Facts, naive_utc
-from study_governor.domain.values import map_variables
+from study_governor.domain.values import map_variables, with_texts, without_unstorable
 from study_governor.engine.records import ENGINE, Answer, Moved
 from study_governor.engine.steps import apply_decision, lock_experiment, read_facts, set_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlmodel import Session
@@ -124,7 +124,7 @@ class Engine:
             facts = read_facts(uow.session, experiment, stored, now=self._clock())
             decision = decide_move(stored.workflow, facts, destination=destination)
             text = freetext or f"Moved to {destination!r} by hand (state {stored.state_ids[destination]})."
-            apply_decision(uow, experiment, stored, decision, actor=actor, freetext=_without_nul(text))
+            apply_decision(uow, experiment, stored, decision, actor=actor, freetext=without_unstorable(text))
             self._announce(uow, experiment)
             moved = uow.session.get(ExperimentRow, experiment_id)
             assert moved is not None
@@ -324,22 +324,16 @@ def _store(execution: ExecutionRow, answer: Answer, *, now: datetime) -> None:
 
 def _cleaned(answer: Answer, secret: str) -> Answer:
     """Return an answer as it may be stored: without the secret, without NUL, logs cut to their end."""
-    values: Mapping[str, Any] | None = answer.result_values
-    if values is not None:
-        text = json.dumps(dict(values)).replace("\\u0000", "")
-        values = json.loads(text.replace(secret, "***"))
-    run_log = _without_nul(answer.run_log)
-    result_log = _without_nul(answer.result_log)
+
+    def clean(text: str) -> str:
+        return without_unstorable(text).replace(secret, "***")
+
     return replace(
         answer,
-        result_values=values,
-        run_log=run_log[-MAX_LOG:].replace(secret, "***") if run_log is not None else None,
-        result_log=result_log[-MAX_LOG:].replace(secret, "***") if result_log is not None else None,
+        result_values=None if answer.result_values is None else with_texts(dict(answer.result_values), clean),
+        run_log=None if answer.run_log is None else clean(answer.run_log)[-MAX_LOG:],
+        result_log=None if answer.result_log is None else clean(answer.result_log)[-MAX_LOG:],
     )
-
-
-def _without_nul(text: str | None) -> Any:
-    return None if text is None else text.replace("\x00", "")
 
 
 def timeout_minutes(callback: Callback) -> tuple[int, int]:

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Query
 
 from service_kit.accounts.errors import NotSignedIn
 from service_kit.row_ids import PathId
-from study_governor.access import Anybody, Parts, Writer, may_execute, need_everywhere, parts_of
+from study_governor.access import Anybody, Parts, Writer, may_execute, need_everywhere, need_scope, parts_of
 from study_governor.contract.errors import SecretRefused, ThingUnknown
 from study_governor.contract.schemas import ExecutionPut, ExecutionRecord, Timeouts
 from study_governor.engine.records import Answer
 from study_governor.executions.service import Executions, knows_secret
-from study_governor.reach import WRITE, reach_of
+from study_governor.reach import READ, WRITE, reach_of
 
 if TYPE_CHECKING:
     from study_governor.engine.service import Engine
@@ -35,14 +35,19 @@ Governor = Annotated[Needed, Depends(parts_of)]
 def get_execution(
     execution_id: PathId, governor: Governor, principal: Anybody, secret_key: Annotated[str | None, Query()] = None
 ) -> ExecutionRecord:
-    """Return all that a worker needs to know; the secret only for the scope ``governor:execute``."""
+    """Return all that a worker needs to know, by the scope ``governor:read`` or the execution's own secret.
+
+    The secret itself only for the scope ``governor:execute``.
+    """
     with governor.database.read() as uow:
         if principal is None and secret_key is None:
             raise NotSignedIn
         row, study, site = governor.executions.place(uow.session, execution_id)
         is_worker = may_execute(principal, study=study, site=site)
-        if principal is not None and not reach_of(principal).covers(study, site):
-            raise ThingUnknown("callback execution", execution_id)
+        if principal is not None:
+            if not reach_of(principal).covers(study, site):
+                raise ThingUnknown("callback execution", execution_id)
+            need_scope(principal, READ, study=study, site=site)
         if principal is None and not knows_secret(row, secret_key):
             raise SecretRefused(execution_id)
         return governor.executions.record(uow.session, row, with_secret=is_worker)

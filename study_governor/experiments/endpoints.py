@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
-from service_kit.accounts.errors import ScopeMissing
 from service_kit.problems import problem, status_of
 from service_kit.row_ids import LARGEST_ID, PathId
-from study_governor.access import Parts, Within, Writer, need_scope, parts_of
+from study_governor.access import Parts, Within, Writer, need_naming, need_reach, need_scope, parts_of
 from study_governor.addresses import uri
 from study_governor.contract.errors import (
     ConditionNotMet,
@@ -30,13 +29,14 @@ from study_governor.contract.schemas import (
 from study_governor.db.tables import ActionRow, CohortRow, SubjectRow
 from study_governor.experiments.attributes import experiment_ids, set_experiment_ids
 from study_governor.experiments.service import Experiments, SessionFilter
-from study_governor.reach import EXECUTE, WRITE, reach_of
+from study_governor.reach import WRITE, reach_of
 
 if TYPE_CHECKING:
     from study_governor.engine.service import Engine
 
 router = APIRouter(prefix="/api/v2", tags=["experiments"])
 _Label = Annotated[str, Path(pattern=LABEL)]
+Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 class Needed(Parts, Protocol):
@@ -61,11 +61,8 @@ def put_experiment(
     response: Response,
 ) -> ExperimentRecord:
     """Create a session, which then takes its first step, or add to what is known of it. Twice is once."""
-    within = reach_of(principal)
-    if not within.covers(cohort, said.site):
-        raise ScopeMissing(scope=WRITE, study=cohort)
-    if said.external_ids or said.subject_external_ids:  # they say whose files in the archive are shown
-        need_scope(principal, EXECUTE, study=cohort, site=said.site)
+    within = need_reach(principal, study=cohort, site=said.site)
+    need_naming(principal, {*said.external_ids, *said.subject_external_ids}, study=cohort, site=said.site)
     experiment_id, is_new = governor.experiments.put(
         cohort, subject, label, said=said, actor=principal.username, reach=within
     )
@@ -77,12 +74,14 @@ def put_experiment(
 
 
 @router.get("/cohorts/{cohort}/subjects/{subject}/experiments")
-def list_subject_experiments(cohort: str, subject: str, governor: Governor, within: Within) -> dict[str, Any]:
-    """Return the sessions of a subject."""
+def list_subject_experiments(
+    cohort: str, subject: str, *, governor: Governor, within: Within, limit: Limit = 500, cursor: str | None = None
+) -> dict[str, Any]:
+    """Return the sessions of a subject, the newest first."""
     with governor.database.read() as uow:
-        wanted = SessionFilter(cohort=cohort)
-        page = governor.experiments.page(uow.session, wanted, reach=within, limit=500, cursor=None)
-        return {"experiments": [item for item in page.items if item.subject == subject]}
+        wanted = SessionFilter(cohort=cohort, subject=subject)
+        page = governor.experiments.page(uow.session, wanted, reach=within, limit=limit, cursor=cursor)
+        return {"experiments": page.items, "limit": limit, "next_cursor": page.next_cursor}
 
 
 @router.get("/cohorts/{cohort}/subjects/{subject}/experiments/{label}")
@@ -105,7 +104,7 @@ def list_experiments(
     attention: str | None = None,
     text: str | None = None,
     subject_id: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+    limit: Limit = 500,
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Return sessions, the newest first; ``attention=any`` for those that somebody should look at."""
@@ -117,20 +116,14 @@ def list_experiments(
 
 @router.post("/experiments", status_code=201)
 def create_experiment(said: ExperimentPost, governor: Governor, principal: Writer) -> ExperimentRecord:
-    """Create a session of a subject that is there."""
+    """Create a session of a subject that is there; whoever has rights for one site names it."""
     with governor.database.read() as uow:
         subject = uow.session.get(SubjectRow, said.subject_id)
         cohort = uow.session.get(CohortRow, subject.cohort_id) if subject is not None else None
         if cohort is None:
             raise ThingUnknown("subject", said.subject_id)
-        need_scope(principal, WRITE, study=cohort.label)
-    experiment_id = governor.experiments.create(
-        said.subject_id,
-        said.label,
-        scandate=said.scandate,
-        workflow_label=said.workflow_label,
-        actor=principal.username,
-    )
+        need_reach(principal, study=cohort.label, site=said.site)
+    experiment_id = governor.experiments.create(said, actor=principal.username)
     with governor.database.read() as uow:
         return governor.experiments.record(uow.session, experiment_id, reach=reach_of(principal))
 
@@ -227,7 +220,7 @@ def put_external_id(
     """Say what a session is called in another system."""
     with governor.database.write() as uow:
         rows = governor.experiments.rows(uow.session, experiment_id, reach=reach_of(principal))
-        need_scope(principal, WRITE, study=rows.cohort.label, site=rows.experiment.site)
+        need_naming(principal, [system], study=rows.cohort.label, site=rows.experiment.site)
         set_experiment_ids(uow.session, experiment_id, {system: external_id})
         ids = experiment_ids(uow.session, experiment_id)
         return {"experiment_id": experiment_id, "experiment_label": rows.experiment.label, "external_ids": ids}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,13 +22,12 @@ from study_governor.cohorts.service import (
 from study_governor.contract.errors import LabelTaken, SiteDiffers, ThingUnknown
 from study_governor.contract.schemas import (
     ActionRecord,
-    ExecutionBrief,
+    ExperimentPost,
     ExperimentPut,
     ExperimentRecord,
     ExperimentSummary,
     Summary,
 )
-from study_governor.contract.states import ExecutionResult, ExecutionStatus
 from study_governor.db.tables import (
     ActionRow,
     CohortRow,
@@ -39,6 +37,7 @@ from study_governor.db.tables import (
     SubjectRow,
 )
 from study_governor.experiments.attributes import experiment_ids, set_experiment_ids, variables_of
+from study_governor.experiments.history import action_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from service_kit.database import Database, UnitOfWork
-    from study_governor.db.workflow_rows import StoredWorkflow
     from study_governor.engine.service import Engine
     from study_governor.reach import Reach
     from study_governor.workflows.service import Workflows
@@ -66,6 +64,7 @@ class SessionFilter:
     state: str | None = None
     attention: str | None = None
     text: str | None = None
+    subject: str | None = None
     subject_id: int | None = None
 
 
@@ -146,7 +145,7 @@ class Experiments:
 
         return self._twice(put)
 
-    def create(self, subject_id: int, label: str, *, scandate: datetime, workflow_label: str | None, actor: str) -> int:
+    def create(self, said: ExperimentPost, *, actor: str) -> int:
         """Create a session of a known subject.
 
         Raises
@@ -154,15 +153,20 @@ class Experiments:
         ThingUnknown, LabelTaken
         """
         with self._database.write() as uow:
-            subject = uow.session.get(SubjectRow, subject_id)
+            subject = uow.session.get(SubjectRow, said.subject_id)
             if subject is None:
-                raise ThingUnknown("subject", subject_id)
-            query = select(ExperimentRow.id).where(ExperimentRow.subject_id == subject_id, ExperimentRow.label == label)
+                raise ThingUnknown("subject", said.subject_id)
+            query = select(ExperimentRow.id).where(
+                ExperimentRow.subject_id == said.subject_id, ExperimentRow.label == said.label
+            )
             if uow.session.exec(query).first() is not None:
-                raise LabelTaken("session", label)
+                raise LabelTaken("session", said.label)
             cohort = uow.session.get(CohortRow, subject.cohort_id)
             assert cohort is not None
-            row = self._insert(uow, cohort, subject, label=label, scandate=scandate, workflow_label=workflow_label)
+            row = self._insert(
+                uow, cohort, subject, label=said.label, scandate=said.scandate, workflow_label=said.workflow_label
+            )
+            row.site = said.site
             assert row.id is not None
             experiment_id = row.id
             self._engine.enter(uow, row, actor=actor)
@@ -323,7 +327,7 @@ class Experiments:
             select(ExecutionRow).where(ExecutionRow.experiment_id == experiment_id).order_by(col(ExecutionRow.id))
         ).all()
         return [
-            _action(action, stored, [execution for execution in executions if execution.action_id == action.id])
+            action_of(action, stored, [execution for execution in executions if execution.action_id == action.id])
             for action in actions
         ]
 
@@ -338,6 +342,8 @@ def _conditions(wanted: SessionFilter) -> list[Any]:
         conditions.append(col(ExperimentRow.attention).is_not(None))
     elif wanted.attention:
         conditions.append(ExperimentRow.attention == wanted.attention)
+    if wanted.subject is not None:
+        conditions.append(SubjectRow.label == wanted.subject)
     if wanted.subject_id is not None:
         conditions.append(ExperimentRow.subject_id == wanted.subject_id)
     if wanted.text:
@@ -349,46 +355,6 @@ def _conditions(wanted: SessionFilter) -> list[Any]:
             )
         )
     return conditions
-
-
-def _action(row: ActionRow, stored: StoredWorkflow, executions: list[ExecutionRow]) -> ActionRecord:
-    source, position = next(key for key, known in stored.transition_ids.items() if known == row.transition_id)
-    assert row.id is not None
-    return ActionRecord(
-        id=row.id,
-        uri=uri("actions", row.id),
-        experiment=row.experiment_id,
-        source_state=source,
-        state=stored.workflow.state(source).transitions[position].destination,
-        trigger=row.trigger,
-        actor=row.actor,
-        success=row.success,
-        return_value=json.dumps(row.return_value) if row.return_value is not None else None,
-        freetext=row.freetext,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        executions=[brief_of(execution, stored) for execution in executions],
-    )
-
-
-def brief_of(row: ExecutionRow, stored: StoredWorkflow) -> ExecutionBrief:
-    """Return an execution as programs see it within an action."""
-    callback = stored.callback_of(row.callback_id)[1]
-    assert row.id is not None
-    return ExecutionBrief(
-        id=row.id,
-        uri=uri("callback_executions", row.id),
-        callback=callback.label,
-        function=callback.function,
-        status=ExecutionStatus(row.status),
-        result=ExecutionResult(row.result),
-        attempt=row.attempt,
-        flow_run_id=row.flow_run_id,
-        created=row.created,
-        run_start=row.run_start,
-        wait_start=row.wait_start,
-        finished=row.finished,
-    )
 
 
 def _summary(kind: str, row_id: int | None, label: str) -> Summary:

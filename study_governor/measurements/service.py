@@ -8,8 +8,8 @@ from sqlmodel import col, select
 
 from service_kit.paging import Page, clamp_limit, decode_id_cursor, encode_cursor
 from service_kit.tables import utc_now
-from study_governor.contract.errors import ForeignArtifact, ThingUnknown
-from study_governor.contract.schemas import ArtifactPut, ArtifactRecord, MeasurementPut, MeasurementRecord
+from study_governor.contract.errors import ForeignArtifact, NotArchived, ThingUnknown
+from study_governor.contract.schemas import ARCHIVE, ArtifactPut, ArtifactRecord, MeasurementPut, MeasurementRecord
 from study_governor.contract.states import ArtifactKind
 from study_governor.db.tables import ArtifactRow, CohortRow, ExperimentRow, MeasurementRow, StateRow, SubjectRow
 from study_governor.experiments.attributes import experiment_ids
@@ -99,11 +99,15 @@ def put_artifact(session: Session, experiment_id: int, name: str, said: Artifact
 
     Raises
     ------
+    NotArchived
+        If it is not known which session of the archive this is.
     ForeignArtifact
         If the file is not below the session's own address in the archive.
     """
-    own = experiment_ids(session, experiment_id).get("XNAT")
-    if own is not None and not said.uri.startswith(f"/data/experiments/{own}/"):
+    own = experiment_ids(session, experiment_id).get(ARCHIVE)
+    if own is None:
+        raise NotArchived(str(experiment_id))
+    if not said.uri.startswith(f"/data/experiments/{own}/"):
         raise ForeignArtifact(str(experiment_id), uri=said.uri)
     row = session.exec(
         select(ArtifactRow).where(ArtifactRow.experiment_id == experiment_id, ArtifactRow.name == name)

@@ -19,7 +19,7 @@ from study_governor.db.tables import ActionRow, ExecutionRow, ExperimentRow, Lat
 from study_governor.domain.engine import Test, manual_moves
 from study_governor.engine.records import ENGINE
 from study_governor.engine.steps import cause_of, read_facts
-from study_governor.experiments.service import brief_of
+from study_governor.experiments.history import brief_of
 from study_governor.measurements.service import artifacts_of, page_measurements
 from study_governor.web.dashboard import StopShown, stops_shown
 from study_governor.web.words import TRIGGER_WORDS, cause, execution_tone, execution_words, leaves, number, state_tone

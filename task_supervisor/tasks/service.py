@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from service_kit.accounts.domain import Principal, Scope
-from service_kit.accounts.errors import ScopeMissing
+from service_kit.accounts.errors import EVERY_STUDY, ScopeMissing
 from service_kit.database import Database, UnitOfWork
 from service_kit.outbox import enqueue
 from service_kit.paging import clamp_limit, decode_id_cursor, encode_cursor
@@ -77,7 +77,9 @@ class Tasks:
 
         Raises
         ------
-        ScopeMissing, TemplateUnknown, CallbackRefused, ContentRefused
+        TemplateUnknown, CallbackRefused, ContentRefused
+        ScopeMissing
+            Also when the content names files of the archive and ``supervisor:execute`` is not held in every study.
         KeyTaken
             If the key is a task's of another study, or of one that the caller may not see.
         """
@@ -86,7 +88,9 @@ class Tasks:
         if body.callback_url and not callbacks.is_allowed(body.callback_url, self._context.callback_allow):
             raise CallbackRefused(self._context.callback_allow)
         callbacks.content_object(body.callback_content)
-        shown_content(body.content)
+        if shown_content(body.content).files and not principal.has_scope_everywhere(Scope.supervisor_execute):
+            # a task shows its files to its readers, and the archive alone knows to which study they belong
+            raise ScopeMissing(scope=Scope.supervisor_execute, study=EVERY_STUDY)
         try:
             with self._context.database.write() as uow:
                 known = None if key is None else _task_of_key(uow, key, project=body.project, principal=principal)

@@ -139,7 +139,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         may_answer = role in {Role.annotator, Role.admin}
         scopes = ["supervisor:read", *(["supervisor:answer"] if may_answer else [])]
         made.tokens[name] = accounts.issue_token(
-            name, "t", [*scopes, *(["supervisor:write"] if name == "flows" else [])]
+            name, "t", [*scopes, *(["supervisor:write", "supervisor:execute"] if name == "flows" else [])]
         )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

@@ -87,8 +87,8 @@ class House:
         self.engine = self.governor.engine
         self.governor.workflows.import_text(workflow, actor="setup")
 
-    def new_session(self, label="sub1_MR_20240501", *, cohort="brain", subject="sub1", site=None):
-        said = ExperimentPut(scandate=SCANNED, site=site)
+    def new_session(self, label="sub1_MR_20240501", *, cohort="brain", subject="sub1", **said):
+        said = ExperimentPut(scandate=SCANNED, **said)
         return self.governor.experiments.put(cohort, subject, label, said=said, actor="intake")[0]
 
     def session(self, experiment_id):

@@ -108,7 +108,7 @@ def test_studies_without_rights_are_not_shown(browse, house):
 
 
 def test_the_page_of_a_session_says_what_happened_why_and_what_comes_next(anna, house, database):
-    session, execution = house.in_review()
+    session, execution = house.in_review(external_ids={"XNAT": "XNAT_E1"})
     with database.write() as uow:
         said = MeasurementPut(
             name="brain_volume", value=1432.52, unit="mL", model="deepbet", version="1.0.2",
@@ -210,7 +210,7 @@ def test_a_workflow_is_drawn_with_its_conditions(anna, house):
 
 
 def test_files_of_the_archive_need_the_sessions_rights(browse, anna, house, database):
-    session = house.new_session()
+    session = house.new_session(external_ids={"XNAT": "XNAT_E1"})
     with database.write() as uow:
         said = ArtifactPut(
             kind="preview", title="t", uri="/data/experiments/XNAT_E1/resources/R/files/a.png", media_type="image/png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 
@@ -410,3 +411,110 @@ def test_an_answer_of_an_earlier_attempt_is_too_late(client, flows):
     assert caught.value.status == 409
     assert client.execution(execution).status == "queued"
     client.answer(execution, status="running", attempt=1)
+
+
+def test_somebody_of_one_site_creates_sessions_there_and_nowhere_else(http, accounts, client):
+    subject = client._request("POST", "/subjects", json={"label": "sub2", "cohort_label": "brain"}).json()["id"]
+    accounts.create_user("sam", None)
+    accounts.grant("sam", "coordinator", study="brain", site="ams")
+    sam = as_user(http, accounts, "sam", ["governor:read", "governor:write"])
+    body = {"label": "e1", "scandate": SCANNED.isoformat(), "subject_id": subject, "workflow": "brain_v1"}
+    for site in ({}, {"site": "rtd"}):
+        with pytest.raises(GovernorRejected) as caught:
+            sam._request("POST", "/experiments", json=body | site)
+        assert caught.value.status == 403
+    assert list(client.experiments()) == []
+    created = sam._request("POST", "/experiments", json=body | {"site": "ams"}).json()
+    assert (created["site"], created["state"]) == ("ams", "extracting")
+
+
+def test_the_sessions_of_a_subject_are_found_however_many_others_are_newer(client):
+    oldest = new_session(client, label="oldest")
+    for number in range(3):
+        client.put_experiment("brain", "other", f"n{number}", scandate=SCANNED, workflow_label="brain_v1")
+    newest = new_session(client, label="newest")
+    path = "/cohorts/brain/subjects/sub1/experiments"
+    first = client._request("GET", path, params={"limit": 1}).json()
+    second = client._request("GET", path, params={"limit": 1, "cursor": first["next_cursor"]}).json()
+    assert [one["id"] for page in (first, second) for one in page["experiments"]] == [newest.id, oldest.id]
+    assert second["next_cursor"] is None
+
+
+def test_an_execution_is_read_with_the_governors_own_scope(client, http, accounts, flows):
+    new_session(client, external_ids={"XNAT": "XNAT_E1"})
+    (execution,) = ordered(flows, 1)
+    seen = {}
+    for name, scope in (("bo", "gateway:read"), ("bo", "governor:read"), ("other", "governor:read")):
+        headers = {"Authorization": f"Bearer {accounts.issue_token(name, 't', [scope])}"}
+        answer = http.get(f"/api/v2/callback_executions/{execution}", headers=headers)
+        seen[name, scope] = (answer.status_code, "XNAT_E1" in answer.text)
+    assert list(seen.values()) == [(403, False), (200, True), (404, False)]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (r"C:\u0000x", r"C:\u0000x"),
+        ("a\x00b", "ab"),
+        ("\ud800c", "c"),
+        ([{"\x00k": ["\x00", 1, None]}], [{"k": ["", 1, None]}]),
+    ],
+)
+def test_whatever_text_a_result_holds_is_kept_as_far_as_databases_can(client, http, token, flows, said, kept):
+    new_session(client)
+    (execution,) = ordered(flows, 1)
+    body = json.dumps({"status": "running", "result_values": {"path": said}})
+    answer = http.put(
+        f"/api/v2/callback_executions/{execution}",
+        content=body,
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert client.execution(execution).result_values == {"path": kept}
+
+
+@pytest.mark.parametrize("depth", [300, 900, 20_000])
+def test_a_result_too_deep_to_be_shown_again_is_refused(http, token, client, flows, depth):
+    new_session(client)
+    (execution,) = ordered(flows, 1)
+    address = f"/api/v2/callback_executions/{execution}"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    body = '{"status": "running", "result_values": {"deep": ' + "[" * depth + "]" * depth + "}}"
+    assert http.put(address, content=body, headers=headers).status_code == 400
+    assert http.get(address, headers=headers).json()["result_values"] == {}
+
+
+def test_what_a_session_is_called_in_the_archive_is_said_by_those_with_a_right_in_every_study(http, accounts, client):
+    """The id says whose files its page shows, and only the archive knows to which study they belong."""
+    accounts.create_user("eve", None)
+    accounts.grant("eve", "engineer", study="brain")
+    accounts.grant("eve", "coordinator")
+    eve = as_user(http, accounts, "eve", ALL)
+    bo = as_user(http, accounts, "bo", ["governor:read", "governor:write"])
+    session = new_session(client)
+    path = f"/experiments/{session.id}/external_ids"
+    for refused in (
+        lambda: bo._request("PUT", f"{path}/XNAT", json={"external_id": "XNAT_CHEST"}),
+        lambda: eve._request("PUT", f"{path}/XNAT", json={"external_id": "XNAT_CHEST"}),
+        lambda: bo._request("PUT", f"{path}/CASTOR", json={"external_id": "7"}),
+        lambda: new_session(eve, external_ids={"XNAT": "XNAT_CHEST"}),
+        lambda: new_session(eve, subject_external_ids={"XNAT": "XNAT_S9"}),
+    ):
+        with pytest.raises(GovernorRejected) as caught:
+            refused()
+        assert caught.value.status == 403
+    eve._request("PUT", f"{path}/CASTOR", json={"external_id": "7"})
+    client._request("PUT", f"{path}/XNAT", json={"external_id": "XNAT_E1"})
+    assert client.experiment(session.id).external_ids == {"CASTOR": "7", "XNAT": "XNAT_E1"}
+
+
+def test_a_session_that_the_archive_is_not_known_to_hold_shows_no_file(client):
+    session = new_session(client)
+    with pytest.raises(GovernorRejected) as caught:
+        client.put_artifact(
+            session.id, "x", kind="preview", title="x", media_type="image/png",
+            uri="/data/experiments/XNAT_CHEST/scans/1/resources/DICOM/files/a.dcm",
+        )  # fmt: skip
+    assert caught.value.is_conflict
+    assert "has no id in the archive yet" in str(caught.value)
+    assert client.artifacts(session.id) == []

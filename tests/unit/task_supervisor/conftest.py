@@ -22,7 +22,8 @@ PEOPLE = {"ada": Role.annotator, "bea": Role.annotator, "coco": Role.coordinator
 SCOPES = {
     Role.annotator: ["supervisor:read", "supervisor:answer"],
     Role.coordinator: ["supervisor:read", "supervisor:write"],
-    Role.admin: ["supervisor:read", "supervisor:write"],
+    Role.engineer: ["supervisor:read", "supervisor:write", "supervisor:execute"],
+    Role.admin: ["supervisor:read", "supervisor:write", "supervisor:execute"],
 }
 
 

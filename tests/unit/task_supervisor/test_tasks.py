@@ -192,3 +192,20 @@ def test_a_template_is_written_by_those_who_may_write_in_every_study(house):
 )
 def test_a_number_that_no_row_can_have_is_no_fault_of_ours(house, address):
     assert house.as_("coco").get(address).status_code in {400, 404}
+
+
+@pytest.mark.parametrize(
+    "files", [{"volumes": [{"uri": "{}"}]}, {"pictures": [{"uri": "{}"}]}, '{"volumes": [{"uri": "{}"}]}']
+)
+def test_a_task_that_shows_files_of_the_archive_takes_a_right_in_every_study(house, files):
+    """A file's address does not say whose it is: who may write for one study must not read another's through a task."""
+    foreign = "/data/experiments/XNAT_CHEST/scans/1/resources/DICOM/files/a.dcm"
+    content = json.loads(json.dumps(files).replace("{}", foreign))
+    body = {"project": "brain", "template": "brain_mask_review", "content": content}
+    house.add("eve", Role.engineer, study="brain")
+    for name in ("coco", "eve"):
+        refused = house.as_(name).post("/api/v1/tasks", json=body)
+        assert (refused.status_code, "supervisor:execute in every study" in refused.text) == (403, True)
+    assert house.as_("flows").get("/api/v1/tasks").json()["total_tasks"] == 0
+    assert house.as_("coco").post("/api/v1/tasks", json=body | {"content": {}}).status_code == 201
+    assert house.as_("flows").post("/api/v1/tasks", json=body).status_code == 201

@@ -1,5 +1,7 @@
 """Accounts made at the start: once, and completed where something is missing."""
 
+from dataclasses import replace
+
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -43,6 +45,14 @@ def test_a_second_start_changes_nothing(accounts):
     users = accounts.users()
     assert ensure_accounts(accounts, credentials) == credentials
     assert accounts.users() == users
+
+
+def test_a_token_of_an_earlier_release_is_replaced_by_one_for_all_that_flows_do_now(accounts):
+    credentials = ensure_accounts(accounts, generate_credentials())
+    older = accounts.issue_token("flows", "older", ["governor:read"])
+    renewed = ensure_accounts(accounts, replace(credentials, api_token=older))
+    assert renewed.api_token != older
+    assert accounts.principal_of_token(renewed.api_token).has_scope("supervisor:execute")
 
 
 def test_a_changed_password_stays_changed(accounts):
