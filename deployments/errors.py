@@ -32,7 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -206,11 +206,12 @@ class DemoInputUnavailable(DemoError):
 
 
 class NothingToSend(DemoError):
-    """The folder given holds no DICOM image."""
+    """The folder given holds no DICOM image that can be sent."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(f"There is no DICOM image in {folder}.")
+    def __init__(self, folder: Path, left_out: Mapping[str, int]) -> None:
+        self.folder, self.left_out = folder, dict(left_out)
+        why = "; ".join(f"{count} {'file' if count == 1 else 'files'}: {reason}" for reason, count in left_out.items())
+        super().__init__(f"There is no DICOM image in {folder} that can be sent{f' ({why})' if why else ''}.")
 
 
 class SendFailed(DemoError):

@@ -10,12 +10,15 @@ import datetime as dt
 import hmac
 import re
 import uuid
+import warnings
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from pydicom import DataElement, Dataset, dcmread
+from pydicom.config import disable_value_validation
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence
@@ -26,12 +29,17 @@ from deployments.demo.confidentiality import (
     DESCRIPTIONS,
     KEPT_GROUPS,
     KEPT_KEYWORDS,
+    NO_AGENT,
     REMOVED_KEYWORDS,
+    SOME_AGENT,
     TEXT_VRS,
 )
+from deployments.demo.identity import Identity
+from deployments.demo.scans import NotAnImage
+from tasks.intake.reading import UnreadableError, telling_unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 METHOD = "Cohortflow site kit: attribute allow-list, keyed UIDs and codes"
 _CODE_MEANINGS = {
@@ -43,6 +51,10 @@ _CODE_MEANINGS = {
 }
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _STANDARD_UID_ROOT = "1.2.840.10008."
+_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?P<time>[\d.]{0,13}([+-]\d{4})?)")
+_TIME = re.compile(r"[\d:]{0,8}(\.\d{1,6})?")
+_AGE = re.compile(r"\d{3}[DWMY]")
+_OLDEST = "090Y"
 
 
 @dataclass(frozen=True)
@@ -84,22 +96,18 @@ class CleanInstance:
     content: bytes = field(repr=False)
 
 
-class NotAnImage(ValueError):
-    """A file that is no DICOM image, or whose pixels may show identity; it is not sent."""
-
-
 def read_image(content: bytes) -> FileDataset:
     """Read a DICOM image.
 
     Raises
     ------
     NotAnImage
-        If it is none, or its pixels may show names.
+        If it is none, is broken, or its pixels may show names.
     """
-    try:
+    with _telling_broken():
         ds = dcmread(BytesIO(content))
-    except InvalidDicomError as error:
-        raise NotAnImage("not a DICOM file") from error
+        for _ in ds.iterall():  # pydicom reads a value when it is asked for; nothing shall be broken later
+            pass
     if "PixelData" not in ds or not ds.get("SOPClassUID") or not ds.get("StudyInstanceUID"):
         raise NotAnImage("not an image object")
     if str(ds.get("BurnedInAnnotation", "")).upper() == "YES" or str(ds.SOPClassUID).startswith(_SECONDARY_CAPTURE):
@@ -114,11 +122,35 @@ def deidentify(ds: FileDataset, *, subject: str, policy: Policy) -> CleanInstanc
     ----------
     subject
         Code that takes the place of the patient's name and id.
+
+    Raises
+    ------
+    NotAnImage
+        If something in it cannot be read or written.
     """
-    cleaner = _Cleaner(policy, days_back=policy.days_back(subject), identity=tuple(_identity_of(ds)))
+    with _telling_broken():
+        return _deidentify(ds, subject=subject, policy=policy)
+
+
+@contextmanager
+def _telling_broken() -> Iterator[None]:
+    """Map what pydicom raises on a broken file; its warnings, which show values, are not shown."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            with telling_unreadable():
+                yield
+        except UnreadableError as error:
+            is_dicom = not isinstance(error.__cause__, InvalidDicomError)
+            raise NotAnImage("a broken DICOM file" if is_dicom else "not a DICOM file") from error
+
+
+def _deidentify(ds: FileDataset, *, subject: str, policy: Policy) -> CleanInstance:
+    cleaner = _Cleaner(policy, days_back=policy.days_back(subject), identity=Identity(ds))
     clean = cleaner.dataset(ds)
     for keyword in BLANK_KEYWORDS:
         setattr(clean, keyword, "")
+    clean.SpecificCharacterSet = "ISO_IR 192"
     clean.PatientName = clean.PatientID = clean.ClinicalTrialSubjectID = subject
     clean.PatientIdentityRemoved = "YES"
     clean.DeidentificationMethod = METHOD
@@ -140,11 +172,20 @@ def deidentify(ds: FileDataset, *, subject: str, policy: Policy) -> CleanInstanc
 
 
 class _Cleaner:
-    def __init__(self, policy: Policy, *, days_back: int, identity: tuple[str, ...]) -> None:
+    def __init__(self, policy: Policy, *, days_back: int, identity: Identity) -> None:
         self._policy = policy
         self._days_back = days_back
-        words = "|".join(re.escape(word) for word in sorted(identity, key=len, reverse=True))
-        self._identity = re.compile(words, re.IGNORECASE) if words else None
+        self._identity = identity
+        self._change_of_vr: dict[str, Callable[[Any], Any]] = {
+            "AS": _age,
+            "CS": identity.cleaned_code,
+            "DA": self._date,
+            "DS": _number,
+            "DT": self._date,
+            "IS": _number,
+            "TM": _time,
+            **dict.fromkeys(TEXT_VRS - {"OB", "UN"}, identity.cleaned_text),
+        }
 
     def dataset(self, ds: Dataset) -> Dataset:
         clean = Dataset()
@@ -156,29 +197,40 @@ class _Cleaner:
     def _element(self, element: DataElement) -> DataElement:
         if element.VR == "SQ":
             return DataElement(element.tag, "SQ", Sequence(self.dataset(item) for item in element.value))
-        if element.VR == "UI" and not element.keyword.endswith(("ClassUID", "TransferSyntaxUID")):
-            return DataElement(element.tag, "UI", _each(element.value, self._uid))
-        if element.VR in {"DA", "DT"} and self._days_back:
-            return DataElement(element.tag, element.VR, _each(element.value, self._date))
-        if element.keyword in DESCRIPTIONS and self._identity is not None:
-            return DataElement(element.tag, element.VR, _each(element.value, self._description))
+        if (change := self._change_of(element)) is not None:
+            return DataElement(element.tag, element.VR, _each(element.value, change))
         return deepcopy(element) if element.keyword != "PixelData" else element
 
+    def _change_of(self, element: DataElement) -> Callable[[Any], Any] | None:
+        """Give what is done to each value; None for binary numbers and pixels, which name nobody."""
+        if element.keyword == "ContrastBolusAgent":
+            return self._agent
+        if element.keyword in DESCRIPTIONS:
+            return self._identity.cleaned_description
+        if element.VR == "UI":
+            return _class_uid if element.keyword.endswith("SOPClassUID") else self._uid
+        return self._change_of_vr.get(element.VR)
+
     def _uid(self, value: str) -> str:
-        return value if not value or value.startswith(_STANDARD_UID_ROOT) else self._policy.uid(str(UID(value)))
+        is_standard = value.startswith(_STANDARD_UID_ROOT) and UID(value).is_valid
+        return value if not value or is_standard else self._policy.uid(value)
 
     def _date(self, value: Any) -> str:
         """Move the date in a DA or DT value; what is not a date is left out."""
-        text = str(value)
-        try:
-            day = dt.date.fromisoformat(text[:8])
-        except ValueError:
+        found = _DATE.fullmatch(str(value).strip())
+        if found is None:
             return ""
-        return f"{day - dt.timedelta(days=self._days_back):%Y%m%d}{text[8:]}"
+        year, month, day = map(int, found.group(1, 2, 3))
+        try:
+            moved = dt.date(year, month, day) - dt.timedelta(days=self._days_back)
+        except (ValueError, OverflowError):
+            return ""
+        return moved.isoformat().replace("-", "") + found["time"]
 
-    def _description(self, value: str) -> str:
-        assert self._identity is not None
-        return self._identity.sub("", value).strip()
+    def _agent(self, value: str) -> str:
+        if value.strip().upper() in NO_AGENT:
+            return value
+        return self._identity.cleaned_description(value) or SOME_AGENT
 
 
 def _is_kept(element: DataElement) -> bool:
@@ -200,12 +252,25 @@ def _each(value: Any, change: Any) -> Any:
     )
 
 
-def _identity_of(ds: Dataset) -> Iterator[str]:
-    """Give the words that would name the patient in a description."""
-    for keyword in ("PatientName", "PatientID", "OtherPatientIDs", "AccessionNumber"):
-        for word in re.split(r"[\^=\s\\,]+", str(ds.get(keyword, "") or "")):
-            if len(word) >= 3:
-                yield word
+def _class_uid(value: str) -> str:
+    return value if UID(value).is_valid else ""
+
+
+def _age(value: str) -> str:
+    """Give an age, 90 years for all beyond 89: so few are older that it would name them (45 CFR 164.514(b)(2)(i)(C))."""
+    age = value.strip()
+    if not _AGE.fullmatch(age):
+        return ""
+    return min(age, _OLDEST) if age.endswith("Y") else age
+
+
+def _number(value: Any) -> Any:
+    """Give a number as it is; what pydicom could not read as one stays a text, and goes."""
+    return "" if isinstance(value, str) else value
+
+
+def _time(value: Any) -> str:
+    return str(value) if _TIME.fullmatch(str(value).strip()) else ""
 
 
 def _codes(policy: Policy) -> Iterator[Dataset]:

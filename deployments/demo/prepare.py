@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.demo.codes import CodeBook
-from deployments.demo.deidentify import NotAnImage, Policy, deidentify, read_image
-from deployments.demo.scans import ARCHIVE_SHA256, PROTOCOL_ID, SITE_ID, bundled_sessions, files_below
+from deployments.demo.deidentify import Policy, deidentify, read_image
+from deployments.demo.scans import ARCHIVE_SHA256, PROTOCOL_ID, SITE_ID, NotAnImage, bundled_sessions, files_below
 from deployments.errors import NothingToSend
 from deployments.launcher.home import read_json, write_json
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deployments.demo.deidentify import CleanInstance
     from deployments.launcher.home import Home
 
-_RECIPE = 1
+_RECIPE = 2
 """Raised when the de-identification changes, so that kept objects are made anew."""
 
 
@@ -114,7 +114,7 @@ def prepare_own(
     Raises
     ------
     NothingToSend
-        If the folder holds no DICOM image.
+        If the folder holds no DICOM image that can be sent.
     """
     check = _counting(check, on_image)
     outgoing = home.path / "outgoing" / "own"
@@ -128,7 +128,7 @@ def prepare_own(
         _cleaned(files_below(folder), policy, lambda ds: book.code_of(_patient_of(ds)), left_out=left_out, check=check),
     )
     if not sessions:
-        raise NothingToSend(folder)
+        raise NothingToSend(folder, left_out)
     return Prepared(sessions=tuple(sessions), left_out=dict(left_out))
 
 
@@ -154,7 +154,7 @@ def _patient_of(ds: FileDataset) -> str:
 
 
 def _cleaned(
-    files: Iterable[bytes],
+    files: Iterable[bytes | NotAnImage],
     policy: Policy,
     code_of: Callable[[FileDataset], str],
     *,
@@ -164,12 +164,13 @@ def _cleaned(
     for content in files:
         check()
         try:
+            if isinstance(content, NotAnImage):
+                raise content
             ds = read_image(content)
+            code = code_of(ds)
+            yield code, deidentify(ds, subject=code, policy=policy)
         except NotAnImage as reason:
             left_out[str(reason)] += 1
-            continue
-        code = code_of(ds)
-        yield code, deidentify(ds, subject=code, policy=policy)
 
 
 def _write(outgoing: Path, instances: Iterable[tuple[str, CleanInstance]]) -> list[OutgoingSession]:

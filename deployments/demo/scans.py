@@ -7,13 +7,16 @@ user's cache. Imports the standard library and this package's errors.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +34,24 @@ ARCHIVE = "xnat-0.8.1.tar.gz"
 ARCHIVE_SHA256 = "da153e7d4bb4e7c1becff79c9dc4097750f56f77bef4aa5b9c2c446fe54f59ad"
 ARCHIVE_BYTES = 94_075_516
 _RESOURCES = "xnat-0.8.1/xnat/tests/resources/"
+_ENCRYPTED = 0x1
+# What zipfile raises on files that are no zip, are broken, or are packed in a way that it does not know.
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zlib.error,
+)
 BUNDLED_SESSIONS = (("BV-001", "Case001/"), ("BV-002", "ANONYMIZ.zip"))
 """Subject code, and where its session lies in the archive."""
+
+
+class NotAnImage(ValueError):
+    """A file that is no DICOM image, cannot be read, or whose pixels may show identity; it is not sent."""
 
 
 def cache_folder() -> Path:
@@ -105,7 +124,7 @@ def _largest_file_bytes(folder: Path) -> int:
     return min(largest, ARCHIVE_BYTES)
 
 
-def bundled_sessions(archive: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
+def bundled_sessions(archive: Path) -> Iterator[tuple[str, Iterator[bytes | NotAnImage]]]:
     """Give subject code and files of each session in the archive; read a session's files before the next."""
     with tarfile.open(archive) as tar, tempfile.TemporaryDirectory() as folder:
         members = tar.getmembers()
@@ -119,22 +138,38 @@ def bundled_sessions(archive: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
             yield subject, files_below(found) if found.is_dir() else files_in_zip(found)
 
 
-def files_below(folder: Path) -> Iterator[bytes]:
-    """Give every file of a folder, and of the zip files in it, in order of their names."""
+def files_below(folder: Path) -> Iterator[bytes | NotAnImage]:
+    """Give every file of a folder, and of the zip files in it, in order of their names; why, where one cannot be read."""
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.is_symlink():
             continue
         if zipfile.is_zipfile(path):
             yield from files_in_zip(path)
-        else:
+            continue
+        try:
             yield path.read_bytes()
+        except OSError:
+            yield NotAnImage("a file that may not be read")
 
 
-def files_in_zip(path: Path) -> Iterator[bytes]:
-    """Give every file of a zip file, in order of their names."""
-    with zipfile.ZipFile(path) as content:
-        for entry in sorted(entry.filename for entry in content.infolist() if not entry.is_dir()):
-            yield content.read(entry)
+def files_in_zip(path: Path) -> Iterator[bytes | NotAnImage]:
+    """Give every file of a zip file, in order of their names; why, where one cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as content:
+            entries = sorted((entry for entry in content.infolist() if not entry.is_dir()), key=lambda e: e.filename)
+            for entry in entries:
+                yield _read_entry(content, entry)
+    except _BROKEN_ZIP:
+        yield NotAnImage("a broken zip file")
+
+
+def _read_entry(content: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | NotAnImage:
+    if entry.flag_bits & _ENCRYPTED:
+        return NotAnImage("in a zip file with a password")
+    try:
+        return content.read(entry)
+    except _BROKEN_ZIP:
+        return NotAnImage("in a broken zip file")
 
 
 def digest_of(path: Path) -> str:

@@ -154,10 +154,10 @@ def read_header(path: Path) -> tuple[Header | None, str | None]:
     with warnings.catch_warnings(), disable_value_validation(), path.open("rb") as file:
         warnings.simplefilter("ignore")
         try:
-            with _telling_unreadable():
+            with telling_unreadable():
                 ds = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_READ))
                 header = _header(ds)
-        except _UnreadableError:
+        except UnreadableError:
             return None, "it cannot be read as a DICOM file"
         if not header.sop_instance_uid or not header.series_instance_uid or not header.study_instance_uid:
             return None, "it has no study, series or instance UID"
@@ -169,9 +169,9 @@ def read_header(path: Path) -> tuple[Header | None, str | None]:
             if not _is_uid(uid):
                 return None, f"its {name} is no valid UID (digits and dots, at most {_UID_LENGTH} characters)"
         try:
-            with _telling_unreadable():
+            with telling_unreadable():
                 return header, _problem(file, ds=ds, path=path)
-        except _UnreadableError:
+        except UnreadableError:
             return header, "its pixel data cannot be read"
 
 
@@ -180,21 +180,21 @@ def _is_uid(text: str) -> bool:
     return len(text) <= _UID_LENGTH and _UID.fullmatch(text) is not None
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """The content of a file, not the disk, is at fault."""
 
 
 @contextmanager
-def _telling_unreadable() -> Iterator[None]:
+def telling_unreadable() -> Iterator[None]:
     """Map what pydicom raises on a broken file; an error of the disk, which has a number, goes on."""
     try:
         yield
     except _UNREADABLE as error:
-        raise _UnreadableError from error
+        raise UnreadableError from error
     except OSError as error:
         if error.errno is not None:
             raise
-        raise _UnreadableError from error
+        raise UnreadableError from error
 
 
 def _problem(file: BinaryIO, *, ds: FileDataset, path: Path) -> str | None:

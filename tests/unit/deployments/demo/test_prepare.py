@@ -95,6 +95,60 @@ def test_a_folder_without_images_is_one_sentence(home, tmp_path):
         prepare_own(home, tmp_path)
 
 
+def without_transfer_syntax(content):
+    at = content.find(b"\x02\x00\x10\x00UI")
+    return content[:at] + content[at + 8 + content[at + 6] :]
+
+
+def zipped(content, *, spoil=lambda packed: packed):
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as packed:
+        packed.writestr("a.dcm", content)
+    return spoil(bytearray(output.getvalue()))
+
+
+def with_password(packed):
+    packed[6] |= 1
+    packed[packed.find(b"PK\x01\x02") + 8] |= 1
+    return packed
+
+
+def with_a_wrong_sum(packed):
+    packed[200] ^= 0xFF
+    return packed
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (without_transfer_syntax, "a broken DICOM file"),
+        (lambda content: content[:-33], "a broken DICOM file"),
+        (lambda content: content[:200], "not an image object"),
+        (lambda content: content.replace(b"1.2.3.4.1", b"MUSTERFRA"), None),
+        (lambda content: zipped(content, spoil=with_password), "in a zip file with a password"),
+        (lambda content: zipped(content, spoil=with_a_wrong_sum), "in a broken zip file"),
+        (lambda content: zipped(content).replace(b"PK\x01\x02", b"PK\x01\x00"), "a broken zip file"),
+    ],
+)
+def test_an_odd_file_is_counted_and_those_beside_it_go(home, tmp_path, image, content_of, spoil, reason, capfd):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "good.dcm").write_bytes(content_of(image))
+    (folder / "odd.dcm").write_bytes(spoil(content_of(image)))
+    prepared = prepare_own(home, folder)
+    assert prepared.left_out == ({reason: 1} if reason else {})
+    assert sum(len(session.files()) for session in prepared.sessions) == 1 + (reason is None)
+    said = capfd.readouterr()
+    assert "MUSTERFRA" not in said.out + said.err
+
+
+def test_where_nothing_can_be_sent_it_is_said_why(home, tmp_path, image, content_of):
+    (tmp_path / "cut.dcm").write_bytes(content_of(image)[:-33])
+    with pytest.raises(NothingToSend, match="1 file: a broken DICOM file"):
+        prepare_own(home, tmp_path)
+
+
 def test_a_cached_archive_with_another_content_is_not_used(tmp_path, monkeypatch):
     (tmp_path / scans.ARCHIVE).write_bytes(b"something else")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
