@@ -21,7 +21,7 @@ from service_kit.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Engine, ExceptionContext
 
 BUSY_TIMEOUT_S = 30
 
@@ -140,8 +140,11 @@ def _outages() -> Iterator[None]:
 
 
 def _engine(url: str) -> Engine:
+    """Return the engine of a URL. What fails is told without the values of the statement: any of them may name a person."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        event.listen(engine, "handle_error", _keep_first_line)
+        return engine
     in_memory = url in {"sqlite://", "sqlite:///:memory:"}
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT_S}}
     if in_memory:
@@ -150,7 +153,7 @@ def _engine(url: str) -> Engine:
         options["poolclass"] = StaticPool
     else:
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, **options)
+    engine = create_engine(url, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
@@ -163,3 +166,10 @@ def _engine(url: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _keep_first_line(context: ExceptionContext) -> None:
+    """Cut a driver's message after its sentence: the DETAIL that PostgreSQL adds quotes the row that it refused."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])

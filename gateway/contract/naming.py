@@ -1,4 +1,4 @@
-"""UIDs and the names of files in the spool (PS3.5, 9.1). Standard library only."""
+"""UIDs (PS3.5, 9.1), AE titles and the names of files in the spool. Standard library only."""
 
 import hashlib
 import re
@@ -33,6 +33,17 @@ def uid_or_none(text: str | None) -> str | None:
     """
     stripped = (text or "").strip("\0 ")
     return stripped if is_uid(stripped) else None
+
+
+def ae_title(text: str | None) -> str:
+    r"""Return an AE title (PS3.5, 6.2) without its padding and the control characters that it must not have.
+
+    Examples
+    --------
+    >>> ae_title(" SITE_A  "), ae_title("EV\x00IL\n"), ae_title(None)
+    ('SITE_A', 'EVIL', '')
+    """
+    return "".join(one for one in text or "" if one.isprintable()).strip()[:64]
 
 
 def filename(sop_instance_uid: str, sha256: str) -> str:

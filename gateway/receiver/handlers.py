@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import C_STORE
 
+from gateway.contract.naming import ae_title
 from gateway.domain.received import Sender
 from gateway.receiver.door import ObjectDoor, SentObject
 from gateway.receiver.negotiation import acknowledge_at_once, tune_socket
@@ -145,7 +146,7 @@ def _sent(event: Event) -> SentObject:
 def _sender(event: Event) -> Sender:
     requestor = event.assoc.requestor
     called = requestor.primitive.called_ae_title if requestor.primitive is not None else ""
-    return Sender(calling_ae=_calling_ae(event), called_ae=(called or "").strip()[:64], peer_ip=requestor.address)
+    return Sender(calling_ae=_calling_ae(event), called_ae=ae_title(called), peer_ip=requestor.address)
 
 
 def _facts(event: Event) -> dict[str, object]:
@@ -154,5 +155,4 @@ def _facts(event: Event) -> dict[str, object]:
 
 def _calling_ae(event: Event) -> str:
     primitive = event.assoc.requestor.primitive
-    title = primitive.calling_ae_title if primitive is not None else ""
-    return (title or "").strip()[:64]
+    return ae_title(primitive.calling_ae_title if primitive is not None else "")

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from gateway.db.index import index_instances
 from service_kit.errors import Unavailable
@@ -44,7 +44,9 @@ class IndexWriter:
         Raises
         ------
         Unavailable
-            If the database does not take it.
+            If the database takes nothing.
+        sqlalchemy.exc.DataError
+            If it takes others, but not the values of this one.
         """
         future: Future[Indexed] = Future()
         self._waiting.put((received, future))
@@ -76,6 +78,10 @@ class IndexWriter:
         try:
             outcomes = self._commit([received for received, _ in batch])
         except Exception as error:  # whatever it is, each waiting association must hear of it
+            if len(batch) > 1 and not isinstance(error, Unavailable):
+                for waiting in batch:  # what is wrong with one must not fail the others
+                    self._write([waiting])
+                return
             logger.exception("index rows could not be written", extra={"objects": len(batch)})
             for _, future in batch:
                 future.set_exception(error)
@@ -91,6 +97,8 @@ class IndexWriter:
             except IntegrityError:
                 if race == _RACES:  # another receiver indexed the same object each time: not a race any more
                     raise
+            except DataError:
+                raise
             except (DBAPIError, InvalidRequestError) as error:
                 raise Unavailable("The index database does not take rows.") from error
         raise AssertionError("unreachable")

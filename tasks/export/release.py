@@ -106,7 +106,7 @@ def write_release(
         csv_path, json_path = folder / f"{stem}.csv", folder / f"{stem}.json"
         _write(csv_path, _as_csv(table))
         _write(json_path, _as_json(table))
-    logger.info("release written", extra={"session": session, "rows": len(rows), "table_rows": len(table)})
+    logger.info("release written", extra={"study": stem, "rows": len(rows), "table_rows": len(table)})
     return Release(csv=csv_path, json_file=json_path, row_count=len(table))
 
 

@@ -145,6 +145,15 @@ def test_a_uid_that_breaks_every_rule_is_no_reason_to_refuse(receiver, home):
     assert home.arrivals()[0].calling_ae == "CTP ANON"
 
 
+def test_control_characters_in_an_ae_title_reach_neither_the_index_nor_the_log(receiver, home, caplog):
+    caplog.set_level("INFO")
+    with association(receiver.port, (MR, ExplicitVRLittleEndian), calling="EV\0IL\n", called="A\tB") as assoc:
+        assert assoc.send_c_store(mr_object()).Status == 0x0000
+    (arrival,) = home.arrivals()
+    assert (arrival.calling_ae, arrival.called_ae) == ("EVIL", "AB")
+    assert {vars(one)["calling_ae"] for one in caplog.records if "calling_ae" in vars(one)} == {"EVIL"}
+
+
 def test_duplicates_are_answered_with_success_and_counted(receiver, home):
     with association(receiver.port, (MR, ExplicitVRLittleEndian)) as assoc:
         assert [assoc.send_c_store(mr_object()).Status for _ in range(3)] == [0, 0, 0]

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Field
 
@@ -105,3 +105,11 @@ def test_a_database_that_does_not_answer_says_so() -> None:
 def test_a_used_up_pool_is_an_outage(database: Database) -> None:
     with pytest.raises(Unavailable), database.read():
         raise PoolTimeoutError
+
+
+def test_an_error_tells_no_value_of_its_statement(database: Database) -> None:
+    statement = text("insert into moment (id, at) values (1, :at)")
+    with pytest.raises(IntegrityError) as failed, database.write() as uow:
+        for _ in range(2):
+            uow.session.connection().execute(statement, {"at": "Anna Jansen"})
+    assert "Anna" not in str(failed.value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import sqlite3
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import DataError
 
 from gateway.db.tables import INSTANCES
 from gateway.domain.received import Indexed
@@ -36,3 +38,25 @@ def test_the_same_object_twice_in_one_batch_is_one_row(database, receive):
         outcomes = sorted(one.value for one in pool.map(writer.add, [again] * 4))
     writer.close()
     assert outcomes == ["duplicate", "duplicate", "duplicate", "new"]
+
+
+def test_a_row_that_the_database_refuses_fails_alone_and_is_no_outage(database, receive, caplog):
+    @event.listens_for(database.engine, "connect")
+    def allow_short_values_only(connection, _record):
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 5_000)
+
+    template = receive(content=b"first")
+    objects = [
+        replace(template, sha256=f"{number:064x}", sop_instance_uid=f"1.{number}", path=f"aa/bb/{number}")
+        for number in range(6)
+    ]
+    objects[3] = replace(objects[3], path="secret" * 1_000)
+    database.engine.dispose()
+    writer = IndexWriter(database)
+    waiting: list[Future[Indexed]] = [Future() for _ in objects]
+    writer._write(list(zip(objects, waiting, strict=True)))  # as if all six had come at the same moment
+    refused = waiting.pop(3)
+    assert [one.result(0) for one in waiting] == [Indexed.new] * 5
+    assert isinstance(refused.exception(0), DataError)
+    writer.close()
+    assert "secret" not in caplog.text

@@ -104,3 +104,10 @@ def test_rows_need_one_subject(tmp_path):
 def test_rows_of_another_session_are_a_mistake(tmp_path):
     with pytest.raises(ValueError, match="another session"):
         write_release(tmp_path, "S1", [row("S2")], stem="heads")
+
+
+def test_the_log_names_no_session(tmp_path, caplog):
+    caplog.set_level("INFO")
+    write_release(tmp_path, "JANSEN_MR_19500312", [row("JANSEN_MR_19500312", subject="JANSEN")], stem="heads")
+    (record,) = caplog.records
+    assert not [value for value in vars(record).values() if "JANSEN" in str(value)]
