@@ -15,7 +15,7 @@ from tasks.errors import RejectedInput
 from tasks.extraction.models import load_model
 from tasks.extraction.overlay import draw_overlays
 from tasks.extraction.records import ExtractionResult, Gravity, InputVolume, Measurement, Outcome, Pedigree
-from tasks.extraction.report import write_report
+from tasks.extraction.report import report_remarks, write_report
 
 if TYPE_CHECKING:
     from tasks.extraction.port import BiomarkerModel, ModelOutput
@@ -62,7 +62,7 @@ def extract(work_dir: Path, request: ExtractionRequest) -> ExtractionResult:
             title=one.title,
             value=round(one.value, 3),
             unit=one.unit,
-            remarks=output.remarks,
+            remarks=(*output.remarks, *report_remarks()),
             pedigree=pedigree,
         )
         for one in output.values
@@ -122,8 +122,8 @@ def _write_files(
     work_dir: Path, request: ExtractionRequest, output: ModelOutput, measurements: tuple[Measurement, ...]
 ) -> dict[str, Path]:
     overlay, slices = draw_overlays(request.volume, work_dir / output.mask_name, work_dir)
-    html, pdf = write_report(request, measurements[0], overlay=overlay, slices=slices, out_dir=work_dir)
+    report = write_report(request, measurements[0], overlay=overlay, slices=slices, out_dir=work_dir)
     path = work_dir / MEASUREMENT_FILE
     content = {"session": request.session_label, "measurements": [one.model_dump(mode="json") for one in measurements]}
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return {one.name: one for one in (work_dir / output.mask_name, overlay, slices, html, pdf, path)}
+    return {one.name: one for one in (work_dir / output.mask_name, overlay, slices, *report, path)}

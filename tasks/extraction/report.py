@@ -1,6 +1,7 @@
 """The report of a measurement, as one HTML file that needs no other, and as PDF. Imports jinja2 and WeasyPrint.
 
-The HTML carries its style and pictures inside itself, so that it can be kept, mailed or archived alone.
+The HTML carries its style and pictures inside itself, so that it can be kept, mailed or archived alone. WeasyPrint draws
+with Pango, a library of the operating system: where that is not at hand, there is no PDF, and a remark says so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from tasks.extraction.quality import USUAL_ML
+from tasks.extraction.records import Gravity, QualityRemark
 
 if TYPE_CHECKING:
     from tasks.extraction.records import ExtractionRequest, Measurement
@@ -21,12 +23,30 @@ HTML_FILE = "report.html"
 PDF_FILE = "report.pdf"
 _GRAVITY_WORDS = {"note": "Note.", "check": "Please check.", "fault": "Do not use."}
 _SCALE_ML = (600.0, 2400.0)
+NO_PDF = QualityRemark(
+    gravity=Gravity.NOTE,
+    text="There is no PDF of this report: the machine that measured lacks the library Pango "
+    "(on Debian: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core).",
+)
+
+
+def report_remarks() -> tuple[QualityRemark, ...]:
+    """Return what is to be remarked of every report that this machine writes."""
+    return () if _can_print() else (NO_PDF,)
+
+
+def _can_print() -> bool:
+    try:
+        import weasyprint  # noqa: F401
+    except OSError:  # what dlopen raises for a library that is not installed
+        return False
+    return True
 
 
 def write_report(
     request: ExtractionRequest, measurement: Measurement, *, overlay: Path, slices: Path, out_dir: Path
-) -> tuple[Path, Path]:
-    """Write the report.
+) -> tuple[Path, ...]:
+    """Write the report and return its files: HTML, and PDF where this machine can print it.
 
     Parameters
     ----------
@@ -37,11 +57,13 @@ def write_report(
     out_dir
         Where ``report.html`` and ``report.pdf`` go.
     """
-    from weasyprint import HTML
-
     html = render_report(request, measurement, overlay=overlay, slices=slices)
     html_path, pdf_path = out_dir / HTML_FILE, out_dir / PDF_FILE
     html_path.write_text(html, encoding="utf-8")
+    if not _can_print():
+        return (html_path,)
+    from weasyprint import HTML
+
     HTML(string=html).write_pdf(pdf_path)
     return html_path, pdf_path
 
