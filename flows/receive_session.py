@@ -14,7 +14,8 @@ from flows.executions import CONFLICT
 from flows.outside import outside
 from flows.wiring import wired
 from gateway.client import GatewayRejected
-from tasks.archive.prefect_tasks import deposit, derive, digest
+from study_governor.client import GovernorRejected
+from tasks.archive.prefect_tasks import deposit, derive, digest, find
 from tasks.errors import RejectedInput
 from tasks.intake.prefect_tasks import examine_arrival
 
@@ -25,9 +26,23 @@ if TYPE_CHECKING:
     from gateway.contract.schemas import ArrivalRecord
     from tasks.archive.deposit import Deposit, DepositedScan
     from tasks.archive.derive import DerivedScan
+    from tasks.archive.port import SessionRef
     from tasks.intake.records import IntakeReport, Rejection, Route
 
 logger = logging.getLogger(__name__)
+
+
+class OtherSite(RejectedInput):
+    """The images belong to a session of another site."""
+
+    def __init__(self, study_instance_uid: str, *, site: str) -> None:
+        super().__init__(
+            f"DICOM study {study_instance_uid} is a session of site {site}; images of it from another site are not "
+            "taken. Ask both sites whose it is: whoever is right sends it again."
+        )
+        self.study_instance_uid = study_instance_uid
+        self.site = site
+
 
 SETTLED = {"accepted", "quarantined"}
 
@@ -74,8 +89,11 @@ async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrive
     route = report.route
     if route is None or not report.series:
         return _quarantined(report, report.arrival_reason or "Nothing of this arrival can go on.")
-    archive = wiring.archive()
-    deposited = await deposit(archive, report, study_title=wiring.study(route.study).title)
+    archive, title = wiring.archive(), wiring.study(route.study).title
+    known = await find(archive, route, study_title=title)
+    if known is not None:
+        await _require_own_site(wiring, route, known)
+    deposited = await deposit(archive, report, study_title=title)
     derived = await derive(archive, deposited, folder)
     content_sha256 = await digest(archive, deposited.session.id)
     session_url = await _register(
@@ -91,6 +109,18 @@ async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrive
     }
 
 
+async def _require_own_site(wiring: Wiring, route: Route, session: SessionRef) -> None:
+    """Refuse images of a session that the governor knows as another site's.
+
+    Raises
+    ------
+    OtherSite
+    """
+    known = await outside(wiring.governor().find_experiment, route.study, session.subject_label, session.label)
+    if known is not None and known.site is not None and route.site not in {None, known.site}:
+        raise OtherSite(route.study_instance_uid, site=known.site)
+
+
 async def _register(
     wiring: Wiring,
     route: Route,
@@ -103,19 +133,25 @@ async def _register(
     """Tell the governor of the session and of its pictures; return the address of its page."""
     governor = wiring.governor()
     session = deposited.session
-    registered = await outside(
-        governor.put_experiment,
-        route.study,
-        session.subject_label,
-        session.label,
-        scandate=dt.datetime.combine(route.scandate or arrived_at.date(), dt.time(), tzinfo=dt.UTC),
-        workflow_label=wiring.study(route.study).workflow_label(),
-        external_ids={"XNAT": session.id},
-        subject_external_ids={"XNAT": session.subject_id},
-        site=route.site,
-        content_sha256=content_sha256,
-        freetext=None if route.scandate else "The images carry no date; the day of their arrival stands in its place.",
-    )
+    no_date = "The images carry no date; the day of their arrival stands in its place."
+    try:
+        registered = await outside(
+            governor.put_experiment,
+            route.study,
+            session.subject_label,
+            session.label,
+            scandate=dt.datetime.combine(route.scandate or arrived_at.date(), dt.time(), tzinfo=dt.UTC),
+            workflow_label=wiring.study(route.study).workflow_label(),
+            external_ids={"XNAT": session.id},
+            subject_external_ids={"XNAT": session.subject_id},
+            site=route.site,
+            content_sha256=content_sha256,
+            freetext=None if route.scandate else no_date,
+        )
+    except GovernorRejected as refused:
+        if refused.is_conflict:  # another site's images of the same DICOM study came at the same moment, perhaps
+            await _require_own_site(wiring, route, session)
+        raise
     by_scan = {one.scan.id: one for one in deposited.scans}
     for one in derived:
         if one.record.preview is not None:

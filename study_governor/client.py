@@ -141,10 +141,15 @@ class GovernorClient:
         """Return a session."""
         return self._one(ExperimentRecord, "GET", f"/experiments/{experiment_id}")
 
-    def find_experiment(self, cohort: str, subject: str, label: str) -> ExperimentRecord:
-        """Return a session by its labels."""
+    def find_experiment(self, cohort: str, subject: str, label: str) -> ExperimentRecord | None:
+        """Return a session by its labels, None when there is none."""
         path = f"/cohorts/{_part(cohort)}/subjects/{_part(subject)}/experiments/{_part(label)}"
-        return self._one(ExperimentRecord, "GET", path)
+        try:
+            return self._one(ExperimentRecord, "GET", path)
+        except GovernorRejected as refused:
+            if refused.status != httpx.codes.NOT_FOUND:
+                raise
+            return None
 
     def experiments(
         self,

@@ -47,6 +47,21 @@ class Deposit(Record):
         return sum(one.uploaded for one in self.scans)
 
 
+def find_archived(archive: Archive, route: Route, *, study_title: str) -> SessionRef | None:
+    """Return the session that the archive holds of an arrival's DICOM study, None when it holds none.
+
+    The parameters and the errors are those of `deposit_session`.
+    """
+    archive.ensure_project(route.xnat_project, title=study_title)
+    session = archive.find_session(route.xnat_project, study_instance_uid=route.study_instance_uid)
+    if session is not None and session.subject_label != route.subject_label:
+        raise RejectedInput(
+            f"The archive holds DICOM study {route.study_instance_uid} under another subject than the one that its "
+            "PatientID (0010,0020) names now. Nothing was archived; ask the sender which subject is right."
+        )
+    return session
+
+
 def deposit_session(archive: Archive, report: IntakeReport, *, study_title: str) -> Deposit:
     """Put every instance of an arrival into the archive.
 
@@ -71,14 +86,8 @@ def deposit_session(archive: Archive, report: IntakeReport, *, study_title: str)
     if report.route is None:
         raise ValueError("an arrival without a route cannot be deposited")
     route = report.route
-    archive.ensure_project(route.xnat_project, title=study_title)
-    session = archive.find_session(route.xnat_project, study_instance_uid=route.study_instance_uid)
+    session = find_archived(archive, route, study_title=study_title)
     is_new = session is None
-    if session is not None and session.subject_label != route.subject_label:
-        raise RejectedInput(
-            f"The archive holds DICOM study {route.study_instance_uid} under another subject than the one that its "
-            "PatientID (0010,0020) names now. Nothing was archived; ask the sender which subject is right."
-        )
     if session is None:
         archive.ensure_subject(route.xnat_project, route.subject_label)
         session = _create_session(archive, route)

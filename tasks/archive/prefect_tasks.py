@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.archive.deposit import Deposit, content_digest, deposit_session
+from tasks.archive.deposit import Deposit, content_digest, deposit_session, find_archived
 from tasks.archive.derive import DerivedScan, FetchedScan, derive_scan, describe_session, fetch_scan
 from tasks.archive.results import store_results
 from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_worth_a_retry
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tasks.archive.port import Archive
-    from tasks.intake.records import IntakeReport
+    from tasks.archive.port import Archive, SessionRef
+    from tasks.intake.records import IntakeReport, Route
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,6 +41,12 @@ def _task(name: str) -> Callable[[Stage[P, R]], Stage[P, R]]:
         return cast("Stage[P, R]", made)
 
     return decorate
+
+
+@_task("find session")
+async def find(archive: Archive, route: Route, *, study_title: str) -> SessionRef | None:
+    """Return what the archive holds of an arrival's DICOM study, see `tasks.archive.deposit`."""
+    return await asyncio.to_thread(find_archived, archive, route, study_title=study_title)
 
 
 @_task("deposit session")
