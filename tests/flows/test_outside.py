@@ -53,7 +53,7 @@ def test_a_refusal_is_the_inputs_fault_in_the_services_own_sentence(house):
 
 
 def test_a_conflict_is_the_callers_to_judge(house):
-    text = "label: brain_volumetry_v1\nstates:\n  - {label: a, callbacks: [], transitions: [{destination: b}]}\n"
+    text = "label: brain_volumetry_v1\nstates:\n  - {label: begin, callbacks: [], transitions: [{destination: done}]}\n"
     with pytest.raises(GovernorRejected) as refused:
-        asyncio.run(outside(house.governor.import_workflow, text + "  - {label: b, callbacks: []}\n"))
+        asyncio.run(outside(house.governor.import_workflow, text + "  - {label: done, callbacks: []}\n"))
     assert refused.value.is_conflict
