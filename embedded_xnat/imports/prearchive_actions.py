@@ -1,7 +1,7 @@
 """What can be done with a session of the prearchive: archive, rebuild, move, delete; at once or in the background.
 
-May import SQLModel. Whoever begins notes it in the session's status, so that nobody else begins; what a kill cuts off
-begins anew after the next start, or is READY again.
+May import SQLModel. Whoever begins notes it in the session's status, so that nobody else begins. What a kill cuts off
+in the background begins anew after the next start; what somebody waited for is READY again.
 """
 
 import logging
@@ -30,7 +30,7 @@ from embedded_xnat.imports.routing import project_by_name, writable
 from embedded_xnat.imports.service import Deposit, store_session
 from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.storage.archive import Archive
-from service_kit.errors import ServiceError
+from service_kit.errors import ServiceError, Unavailable
 from service_kit.tables import utc_now
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 #: What each operation is called while it is being done.
 STATUS_OF = {"archive": "ARCHIVING", "rebuild": "BUILDING", "move": "MOVING", "delete": "DELETING"}
 QUEUED = "QUEUED_"
+_FAULT = "The server failed, and its log says how; rebuild or archive the session to try again."
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Errand:
         Where it is to be archived, as far as the request says so.
     new_project
         Where it is to be moved.
+    then_archives
+        Whether a session that is rebuilt is archived next, as its code says.
     """
 
     operation: str
@@ -59,6 +62,7 @@ class Errand:
     overwrite: Overwrite = Overwrite.NONE
     quarantine: bool = False
     new_project: str | None = None
+    then_archives: bool = False
 
     def as_data(self, visitor: Visitor) -> dict[str, Any]:
         """Return it, and for whom it is done, as it is kept."""
@@ -68,6 +72,7 @@ class Errand:
             "overwrite": self.overwrite.value,
             "quarantine": self.quarantine,
             "new_project": self.new_project,
+            "then_archives": self.then_archives,
             "username": visitor.username,
             "everything": visitor.everything,
         }
@@ -76,7 +81,12 @@ class Errand:
 def errand_of(data: Mapping[str, Any]) -> tuple[Errand, Visitor]:
     """Return what was kept."""
     errand = Errand(
-        data["operation"], Route(*data["route"]), Overwrite(data["overwrite"]), data["quarantine"], data["new_project"]
+        data["operation"],
+        Route(*data["route"]),
+        Overwrite(data["overwrite"]),
+        data["quarantine"],
+        data["new_project"],
+        data.get("then_archives", False),
     )
     return errand, Visitor(data["username"], everything=data["everything"])
 
@@ -97,8 +107,18 @@ class Actions:
         """
         with self.archive.change() as change:
             self._check_target(visitor, errand)
-            found = prearchive.begin(change, row, f"{QUEUED}{STATUS_OF[errand.operation]}", also=_also(errand))
-            found.errand = errand.as_data(visitor)
+            _queue(prearchive.begin(change, row, _queued(errand), also=_also(errand)), visitor, errand)
+
+    def complete(self, row: PrearchiveRow) -> None:
+        """Leave a session that no more files come for to be built, and then archived when its code says so.
+
+        Raises
+        ------
+        PrearchiveBusy, NoSuchObject
+        """
+        visitor = Visitor(row.uploaded_by, everything=True)  # whoever sent it was allowed to when it came in
+        overwrite = Overwrite.DELETE if row.code == 5 else Overwrite.NONE
+        self.queue(visitor, row, Errand("rebuild", overwrite=overwrite, then_archives=bool(row.code)))
 
     def _check_target(self, visitor: Visitor, errand: Errand) -> None:
         with self.archive.read() as session:
@@ -117,42 +137,47 @@ class Actions:
         PrearchiveBusy, NoSuchObject, NotAllowed, SessionExists, MergeConflict, BadRequest, NotAnonymized
         """
         status = STATUS_OF[errand.operation]
-        also = frozenset({f"{QUEUED}{status}"}) if is_queued else _also(errand)
+        also = frozenset({_queued(errand)}) if is_queued else _also(errand)
         with self.archive.change() as change:
             before = row.status if row.status in AT_REST else READY
             row = prearchive.begin(change, row, status, also=also)
-            row.errand = {}
+            if not is_queued:
+                row.errand = {}
         try:
             return self._do(visitor, row, errand)
         except BaseException as error:
-            self._give_up(row, before, error)
+            with self.archive.change() as change:
+                found = change.session.get(PrearchiveRow, row.number)
+                if found is not None:
+                    _give_up(found, errand, error, before=None if is_queued else before)
+                    change.session.add(found)
             raise
+
+    def carry_out(self, row: PrearchiveRow) -> None:
+        """Do what was left to the background, and what follows from it.
+
+        Raises
+        ------
+        PrearchiveBusy, NoSuchObject, NotAllowed, SessionExists, MergeConflict, BadRequest, NotAnonymized, Unavailable
+        """
+        waiting: PrearchiveRow | None = row
+        while waiting is not None and waiting.status.startswith(QUEUED):
+            errand, visitor = errand_of(waiting.errand)
+            self.run(visitor, waiting, errand, is_queued=True)
+            with self.archive.read() as session:
+                waiting = session.get(PrearchiveRow, row.number)
 
     def _do(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> str:
         if errand.operation == "archive":
             return self._archive(visitor, row, errand)
         if errand.operation == "rebuild":
-            return self._rebuild(row)
+            return self._rebuild(visitor, row, errand)
         if errand.operation == "move":
             return self._move(visitor, row, errand.new_project)
         with self.archive.change() as change:
             change.session.delete(row)
             change.remove(folder_of(row))
         return ""
-
-    def _give_up(self, row: PrearchiveRow, before: str, error: BaseException) -> None:
-        """Put a session back to rest, with the reason why nothing came of it."""
-        with self.archive.change() as change:
-            found = change.session.get(PrearchiveRow, row.number)
-            if found is None:
-                return
-            if isinstance(error, SessionExists | MergeConflict):
-                found.status, found.reasons = "CONFLICT", prearchive.reasons_of(error)
-            elif isinstance(error, BadRequest | NotAnonymized):
-                found.status, found.reasons = "ERROR", [prearchive.as_reason(0, error.detail)]
-            else:
-                found.status = before
-            change.session.add(found)
 
     def _archive(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> str:
         project_id = errand.route.project_id or row.project_id
@@ -196,7 +221,7 @@ class Actions:
         root = self.archive.files.path(folder_of(row))
         return sorted(each for each in root.rglob("*") if each.is_file() and not each.is_symlink())
 
-    def _rebuild(self, row: PrearchiveRow) -> str:
+    def _rebuild(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> str:
         """Read the headers anew, and take over what they say."""
         scans: dict[str, dict[str, Any]] = {}
         modalities = []
@@ -219,8 +244,11 @@ class Actions:
         with self.archive.change() as change:
             found = change.session.get(PrearchiveRow, row.number)
             if found is not None:
-                found.scans, found.status, found.reasons, found.modified_at = scans, READY, [], utc_now()
+                found.scans, found.reasons, found.modified_at = scans, [], utc_now()
                 found.scan_date, found.scan_time = when or ("", "")
+                _rest(found, READY)
+                if errand.then_archives:
+                    _queue(found, visitor, Errand("archive", overwrite=errand.overwrite))
                 change.session.add(found)
         return prearchive.address_of(row)
 
@@ -241,28 +269,54 @@ class Actions:
                 found.stamp = prearchive.free_stamp(session, new_project, found.stamp)
                 found.project_id = new_project
                 change.move(before, folder_of(found))
-            found.status, found.modified_at = READY, utc_now()
+            _rest(found, READY)
+            found.modified_at = utc_now()
             session.add(found)
             return prearchive.address_of(found)
 
-    def auto_archive(self, row: PrearchiveRow) -> bool:
-        """Archive a session as its code says; False when it stays, with the reason noted."""
-        overwrite = Overwrite.DELETE if row.code == 5 else Overwrite.NONE
-        visitor = Visitor(row.uploaded_by, everything=True)  # whoever sent it was allowed to when it came in
-        try:
-            self.run(visitor, row, Errand("archive", overwrite=overwrite))
-        except ServiceError as error:
-            logger.info("session stays in the prearchive", extra={"error": type(error).__name__})
-            return False
-        return True
-
     def recover(self) -> None:
-        """Put sessions at rest that an earlier process was busy with; those that were queued stay queued."""
+        """Queue anew what an earlier process was doing in the background, and put at rest what somebody waited for."""
         with self.archive.change() as change:
             busy = list(STATUS_OF.values())
             for row in change.session.exec(select(PrearchiveRow).where(col(PrearchiveRow.status).in_(busy))).all():
-                row.status = READY
+                row.status = _queued(errand_of(row.errand)[0]) if row.errand else READY
                 change.session.add(row)
+
+
+def _queued(errand: Errand) -> str:
+    return f"{QUEUED}{STATUS_OF[errand.operation]}"
+
+
+def _queue(row: PrearchiveRow, visitor: Visitor, errand: Errand) -> None:
+    row.status, row.errand = _queued(errand), errand.as_data(visitor)
+
+
+def _rest(row: PrearchiveRow, status: str) -> None:
+    row.status, row.errand = status, {}
+
+
+def _give_up(row: PrearchiveRow, errand: Errand, error: BaseException, *, before: str | None) -> None:
+    """Put a session back to rest, with the reason why nothing came of it.
+
+    Parameters
+    ----------
+    before
+        The state in which the session was; None in the background, where nobody sees the answer: there what may
+        succeed later stays queued, and whatever else went wrong is noted.
+    """
+    if isinstance(error, SessionExists | MergeConflict):
+        _rest(row, "CONFLICT")
+        row.reasons = prearchive.reasons_of(error)
+    elif isinstance(error, BadRequest | NotAnonymized):
+        _rest(row, "ERROR")
+        row.reasons = [prearchive.as_reason(0, error.detail)]
+    elif before is not None:
+        _rest(row, before)
+    elif isinstance(error, Unavailable) or not isinstance(error, Exception):
+        row.status = _queued(errand)
+    else:
+        _rest(row, "ERROR")
+        row.reasons = [prearchive.as_reason(0, error.detail if isinstance(error, ServiceError) else _FAULT)]
 
 
 def _also(errand: Errand) -> frozenset[str]:

@@ -7,7 +7,7 @@ process goes on where this one was cut off.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,10 +15,9 @@ from sqlalchemy import delete
 from sqlmodel import col, select
 
 from embedded_xnat.db.tables import InboxRequestRow, OpenSessionRow, PrearchiveRow
-from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.imports.inbox import Inbox
-from embedded_xnat.imports.prearchive import READY, RECEIVING
-from embedded_xnat.imports.prearchive_actions import QUEUED, Actions, Errand, errand_of
+from embedded_xnat.imports.prearchive import RECEIVING
+from embedded_xnat.imports.prearchive_actions import QUEUED, Actions
 from service_kit.errors import ServiceError, Unavailable
 from service_kit.tables import utc_now
 
@@ -68,7 +67,7 @@ class ImportWorker:
             try:
                 self.look(utc_now())
             except Unavailable:
-                logger.warning("the database does not answer; looking again later")
+                logger.warning("database or disk cannot be used at the moment; looking again later")
             except Exception:
                 logger.exception("looking for imports failed; looking again later")
             self._awake.wait(self._check_s)
@@ -83,9 +82,6 @@ class ImportWorker:
         archive = self._actions.archive
         idle_since = now - timedelta(seconds=self._idle_s())
         with archive.read() as session:
-            queued = session.exec(
-                select(PrearchiveRow).where(col(PrearchiveRow.status).startswith(QUEUED, autoescape=True))
-            ).all()
             idle = session.exec(
                 select(PrearchiveRow).where(
                     PrearchiveRow.status == RECEIVING, col(PrearchiveRow.modified_at) <= idle_since
@@ -97,11 +93,10 @@ class ImportWorker:
                 .where(col(InboxRequestRow.status).in_(["Queued", "Importing"]))
                 .order_by(col(InboxRequestRow.number))
             ).all()
-        for row in queued:
-            errand, visitor = errand_of(row.errand)
-            self._try(partial(self._actions.run, visitor, row, errand, is_queued=True))
         for row in idle:
-            self._try(partial(self._complete, row))
+            self._try(partial(self._actions.complete, row))
+        for row in self._queued():
+            self._try(partial(self._actions.carry_out, row))
         if has_open is not None:
             with archive.change() as change:
                 statement = delete(OpenSessionRow).where(col(OpenSessionRow.modified_at) <= idle_since)
@@ -110,14 +105,10 @@ class ImportWorker:
             if self._inbox is not None and not self._is_stopping:
                 self._inbox.carry_out(request)
 
-    def _complete(self, row: PrearchiveRow) -> None:
-        """Build a session that is complete, and archive it when its code says so."""
-        self._actions.run(Visitor(row.uploaded_by, everything=True), row, Errand("rebuild"))
-        if row.code:
-            with self._actions.archive.read() as session:
-                again = session.get(PrearchiveRow, row.number)
-            if again is not None and again.status == READY:
-                self._actions.auto_archive(again)
+    def _queued(self) -> Sequence[PrearchiveRow]:
+        statement = select(PrearchiveRow).where(col(PrearchiveRow.status).startswith(QUEUED, autoescape=True))
+        with self._actions.archive.read() as session:
+            return session.exec(statement.order_by(col(PrearchiveRow.number))).all()
 
     def _try(self, action: Callable[[], object]) -> None:
         """Do one thing; that it cannot be done is noted with the session and keeps nothing else from being done."""

@@ -97,14 +97,14 @@ class LoginGate:
             raise LoginFailed
         if visitor is not None and visitor.is_guest and is_change and path not in _OPEN_TO_GUESTS:
             raise LoginFailed
+        if is_change and _comes_from_elsewhere(request):  # browsers send cookies and Basic logins along by themselves
+            raise Forbidden("This change came from a page of another site.")
         if is_change and state["from_page"] and is_interface(path):
             if not csrf_matches(request.cookies.get(SESSION_COOKIE, ""), request.headers.get(CSRF_HEADER)):
                 raise Forbidden("The page was open for too long. Load it again, then repeat what you did.")
             return receive
         if not (state["from_cookie"] and is_change):
             return receive
-        if _comes_from_elsewhere(request):
-            raise Forbidden("This change came from a page of another site.")
         asks = path not in OPEN_PATHS and _looks_like_browser(request)
         if asks and self._logins().config.flag("enableCsrfToken"):
             receive, submitted = await _csrf_parameter(request, receive)
@@ -208,8 +208,6 @@ def read_basic(authorization: str) -> tuple[str, str]:
 
 def _comes_from_elsewhere(request: Request) -> bool:
     """Tell whether a browser sends a change for a page of another origin."""
-    if request.method in _SAFE:
-        return False
     if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         return True
     origin = request.headers.get("origin")

@@ -3,9 +3,13 @@
 import hashlib
 import io
 import zipfile
+from contextlib import contextmanager, suppress
+from itertools import count
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from service_kit.errors import Unavailable
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
 
@@ -170,6 +174,77 @@ def test_work_that_a_kill_cut_off_can_be_begun_anew(admin, waiting, rows, server
         change.session.add(row)
     assert admin.post("/data/services/archive", params={"src": waiting}).status_code == 403
     server.app.state.import_worker._actions.recover()
+    assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
+
+
+class Killed(BaseException):
+    """Nothing of the process runs any more."""
+
+
+@contextmanager
+def interrupted(server, at: int, error: BaseException, *, for_good: bool):
+    """Let a change of the archive fail, and every one after it if that is for good."""
+    archive = server.app.state.archive
+    watch, number = archive.watch, count(1)
+
+    def fail(uow, change):
+        here = next(number)
+        if here == at or (for_good and here > at):
+            raise error
+        return watch(uow, change)
+
+    archive.watch = fail
+    try:
+        with suppress(type(error)):
+            yield
+    finally:
+        archive.watch = watch
+
+
+@pytest.fixture
+def worker(server):
+    """The worker, without its thread: it looks when it is told to."""
+    found = server.app.state.import_worker
+    found.stop()
+    found._is_stopping = False
+    return found
+
+
+def test_automatic_archiving_outlives_a_kill_at_any_moment(admin, send, dicom, rows, look, server, worker) -> None:
+    for moment in range(1, 6):
+        body = dicom(StudyInstanceUID=f"7.{moment}", SeriesInstanceUID=f"7.{moment}.1", PatientID=f"MR{moment}")
+        send(body, project="P", handler="gradual-DICOM")
+        with interrupted(server, moment, Killed(), for_good=True):
+            look(301)
+        (row,) = rows(admin.get("/data/prearchive"))
+        assert row["status"] in {"RECEIVING", "QUEUED_BUILDING", "BUILDING", "QUEUED_ARCHIVING", "ARCHIVING"}
+        worker._actions.recover()
+        look(301)
+        assert rows(admin.get("/data/prearchive")) == []
+        assert len(rows(admin.get(f"/data/projects/P/experiments/MR{moment}/scans/5/files"))) == 1
+
+
+def test_automatic_archiving_waits_for_room_on_the_disk(admin, send, dicom, rows, look, server, worker) -> None:
+    uri = send(dicom(), project="P", handler="gradual-DICOM").text.strip()
+    with interrupted(server, 5, Unavailable("The disk of the archive is full."), for_good=False):
+        look(301)
+    assert rows(admin.get(uri))[0]["status"] == "QUEUED_ARCHIVING"
+    look()
+    assert admin.get(uri).status_code == 404
+    assert admin.get(ARCHIVED).status_code == 200
+
+
+def test_what_fails_in_the_background_says_why(admin, as_user, waiting, rows, look, server, worker) -> None:
+    for user in ("Members/mary", "Owners/olive"):
+        admin.put(f"/data/projects/P/users/{user}")
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/Q/users/Members/mary")
+    params = {"src": waiting, "newProject": "Q", "async": "true"}
+    assert as_user("mary").post("/data/services/prearchive/move", params=params).status_code == 200
+    admin.delete("/data/projects/Q/users/Members/mary")
+    look()
+    assert rows(admin.get(waiting))[0]["status"] == "ERROR"
+    assert len(rows(admin.get(f"{waiting}/logs"))) == 1
     assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
 
 

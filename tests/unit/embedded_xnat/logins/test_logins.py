@@ -199,3 +199,17 @@ def test_a_huge_login_form_is_refused(server) -> None:
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
     assert answer.status_code == 413
+
+
+FOREIGN = [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_a_page_of_another_site_changes_nothing_whatever_the_login(server, admin, session_uri, headers) -> None:
+    for client, auth in ((TestClient(server.app), ("admin", PASSWORD)), (admin, None)):
+        refused = client.delete(f"{session_uri}/scans/3", auth=auth, headers={**BROWSER, **headers})
+        assert (refused.status_code, "another site" in refused.text) == (403, True)
+        assert client.put("/data/services/auth", data={"username": "zoe"}, headers=headers).status_code == 403
+    assert admin.get(f"{session_uri}/scans/3").status_code == 200
+    same = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+    assert server.put("/data/projects/A", auth=("admin", PASSWORD), headers={**BROWSER, **same}).status_code == 200
