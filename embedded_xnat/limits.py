@@ -1,12 +1,14 @@
 """ASGI middleware: what reads a body into memory is handed a small one only. May import Starlette."""
 
-from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from embedded_xnat.domain.addresses import parse_address
 from service_kit.body_limit import BodyLimit
 
+MAX_FORM_BYTES = 4 * 1024 * 1024
 _SMALL = ("/xapi/", "/data/services/auth", "/data/JSESSION", "/data/search", "/data/pars")
-_BULK = ("/files", "/data/services/import")
+_FORM = "application/x-www-form-urlencoded"
 
 
 class SmallBodies:
@@ -14,17 +16,23 @@ class SmallBodies:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limited = BodyLimit(app)
+        self._small = BodyLimit(app)
+        self._form = BodyLimit(app, max_bytes=MAX_FORM_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, limited or not."""
-        app = self._limited if scope["type"] == "http" and _is_small(scope) else self._app
+        app = self._app
+        if scope["type"] == "http":
+            app = self._small if scope["path"].startswith(_SMALL) else self._form if _is_form(scope) else app
         await app(scope, receive, send)
 
 
-def _is_small(scope: Scope) -> bool:
-    path: str = scope["path"]
-    if path.startswith(_SMALL):
-        return True
-    is_form = Headers(scope=scope).get("content-type", "").startswith("application/x-www-form-urlencoded")
-    return is_form and not any(word in path for word in _BULK)
+def _is_form(scope: Scope) -> bool:
+    """Tell whether a body is read as a form; what is stored as a file may call itself one."""
+    request, path = Request(scope), str(scope["path"])
+    if not request.headers.get("content-type", "").startswith(_FORM):
+        return False
+    if path == "/data/services/import":
+        return request.query_params.get("inbody", "").lower() != "true"
+    address = parse_address(path.removeprefix("/data/")) if path.startswith("/data/") else None
+    return address is None or address.aspect != "files"

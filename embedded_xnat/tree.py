@@ -27,7 +27,6 @@ router = APIRouter()
 
 Handler = Callable[[Call], Response]
 _FORM = "application/x-www-form-urlencoded"
-_MAX_FORM_BYTES = 4 * 1024 * 1024
 
 #: What answers for an object itself.
 OBJECTS: Mapping[tuple[str, ObjectKind], Handler] = {
@@ -100,7 +99,15 @@ async def answer(request: Request) -> Response:
     if is_form and not uploads_files and request.method in {"PUT", "POST"}:
         async with request.form(max_files=0) as form:
             parameters += [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    call = Call(request, archive_of(request), visitor_of(request), address, Query(parameters), settings.id_prefix)
+    call = Call(
+        request,
+        archive_of(request),
+        visitor_of(request),
+        address,
+        Query(parameters),
+        settings.id_prefix,
+        creates_projects=request.app.state.site_config.flag("uiAllowNonAdminProjectCreation"),
+    )
     if uploads_files:
         return await uploads.put_files(call, limit=settings.max_upload_bytes)
     if request.method in {"PUT", "POST"} and not is_form:

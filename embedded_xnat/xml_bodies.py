@@ -33,7 +33,7 @@ async def document_bytes(request: Request, *, inbody: bool = False) -> bytes | N
     kind = request.headers.get("content-type", "").lower()
     length = request.headers.get("content-length", "")
     if kind.startswith(_MULTIPART):
-        if not length.isdigit():
+        if not (length.isascii() and length.isdigit()):
             raise BadRequest("Say the length of the form (Content-Length).")
         if int(length) > MAX_BYTES:
             raise BadRequest("The document is larger than this server accepts.")

@@ -12,11 +12,13 @@
     │   ├── LabelTaken            another object has this label
     │   ├── AlreadyThere          the resource, or the share, exists
     │   ├── OtherPlace            a plain PUT would move an object to another project
+    │   ├── OtherType             a PUT names another type than the object has
     │   ├── SessionExists         an import would change a session and was not told how
     │   ├── FolderInUse           another process has the data folder
     │   └── MergeConflict         an import does not fit to the session that is there
     ├── Forbidden
     │   ├── NotAllowed            the role in the project does not allow it
+    │   ├── NoNewProjects         the site lets administrators only make projects
     │   └── PrearchiveBusy        something is being done with the session in the prearchive
     ├── Unauthenticated
     │   ├── LoginFailed           user name or password is wrong, or the login has ended
@@ -94,6 +96,17 @@ class OtherPlace(Conflict):
         )
 
 
+class OtherType(Conflict):
+    """A PUT names another type than the object has."""
+
+    def __init__(self, xsi_type: str, wanted: str) -> None:
+        super().__init__(
+            f"The object is there as {xsi_type}; it cannot become {wanted}. Delete it first, or name its type."
+        )
+        self.xsi_type = xsi_type
+        self.wanted = wanted
+
+
 class SessionExists(Conflict):
     """An import would change a session and was not told how."""
 
@@ -130,6 +143,13 @@ class NotAllowed(Forbidden):
         super().__init__(f"You may not {action}{where}. Ask an owner of the project.")
         self.action = action
         self.project_id = project_id
+
+
+class NoNewProjects(Forbidden):
+    """The site lets administrators only make projects."""
+
+    def __init__(self) -> None:
+        super().__init__("Only administrators make projects on this site. Ask one of them to make it for you.")
 
 
 class PrearchiveBusy(Forbidden):

@@ -118,7 +118,7 @@ def resource_of(session: Session, owner_kind: str, owner_number: int, key: str) 
     """Return a resource of an object, by label or number."""
     rows = select(ResourceRow).where(ResourceRow.owner_kind == owner_kind, ResourceRow.owner_number == owner_number)
     found = session.exec(rows.where(ResourceRow.label == key)).first()
-    if found is None and key.isdigit() and len(key) < 16:
+    if found is None and key.isascii() and key.isdigit() and len(key) < 16:
         found = session.exec(rows.where(ResourceRow.number == int(key))).first()
     return found
 

@@ -199,7 +199,7 @@ def _values(payload: Any, path: Iterable[str]) -> list[Any]:
                 following.append(value[step])
             elif isinstance(value, list) and step == "*":
                 following.extend(value)
-            elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
                 following.append(value[int(step)])
         found = following
     return found

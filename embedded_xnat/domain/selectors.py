@@ -22,7 +22,7 @@ def is_selector(key: str) -> bool:
 def select_scans(selector: str, scans: Iterable[ScanName]) -> Sequence[ScanName]:
     """Return the scans a selector names, in their order.
 
-    Each part is an id, ``*`` or ``ALL``, or else a scan type (with ``*``); ``[SLASH]`` and ``[COMMA]`` stand for these
+    Each part is an id, ``*`` or ``ALL``, or else a scan type (with ``*`` and no other wildcard); ``[SLASH]`` and ``[COMMA]`` stand for these
     characters, ``NULL`` for scans without a type.
 
     Examples
@@ -30,6 +30,8 @@ def select_scans(selector: str, scans: Iterable[ScanName]) -> Sequence[ScanName]
     >>> scans = [ScanName(1, "3", "T1"), ScanName(2, "4", "T2")]
     >>> [scan.scan_id for scan in select_scans("T2,3", scans)]
     ['3', '4']
+    >>> [scan.scan_id for scan in select_scans("T2 [ax]?", [*scans, ScanName(3, "5", "T2 [ax]?")])]
+    ['5']
     """
     every = list(scans)
     parts = [part.replace("[SLASH]", "/").replace("[COMMA]", ",") for part in selector.split(",")]
@@ -43,10 +45,15 @@ def select_scans(selector: str, scans: Iterable[ScanName]) -> Sequence[ScanName]
         if scan.scan_id in by_id:
             return True
         return any(
-            scan.scan_type is None if part == "NULL" else fnmatchcase(scan.scan_type or "", part) for part in by_type
+            scan.scan_type is None if part == "NULL" else fnmatchcase(scan.scan_type or "", _only_stars(part))
+            for part in by_type
         )
 
     return [scan for scan in every if named(scan)]
+
+
+def _only_stars(part: str) -> str:
+    return part.replace("[", "[[]").replace("?", "[?]")
 
 
 def scan_order(scan_id: str) -> tuple[int, int, str]:

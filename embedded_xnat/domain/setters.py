@@ -147,7 +147,7 @@ def _text(member: str, text: str) -> str:
 def _read_selector(selector: str, rows: Rows, path: str) -> tuple[str | None, int | None]:
     name, separator, value = selector.partition("=")
     if not separator:
-        if not name.isdigit() or not 1 <= int(name) <= MAX_ROWS:
+        if not (name.isascii() and name.isdigit()) or not 1 <= int(name) <= MAX_ROWS:
             raise BadField(path, "counts rows from 1")
         return None, int(name)
     if rows.key is None or name.strip().lstrip("@").lower() != rows.key.lower() or not value:

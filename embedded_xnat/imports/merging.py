@@ -63,6 +63,11 @@ def compare(archived: Archived, plan: Plan, overwrite: Overwrite) -> list[Findin
     ----------
     archived
         Its labels are compared with those of the plan's route, which must be complete.
+
+    Notes
+    -----
+    Code 16 is not found here but where the files are stored: a series may come in parts, and the same bytes may come
+    twice, so that only other bytes of an instance that is there stand against an import.
     """
     found: list[Finding] = []
     if overwrite is Overwrite.NONE:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from embedded_xnat.anonymize.archived import anonymize_session, anonymize_subject, names_of
-from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.contract.errors import BadRequest, NoNewProjects, NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
@@ -28,7 +28,14 @@ from embedded_xnat.locate import Located, check, locate
 from embedded_xnat.objects import changes, listing
 from embedded_xnat.objects.items import item_of
 from embedded_xnat.objects.moves import bring_parts, change_subject, take_out
-from embedded_xnat.objects.wishes import Wishes, refuse_other_place, set_fields, set_project_fields, set_status
+from embedded_xnat.objects.wishes import (
+    Wishes,
+    refuse_other_place,
+    refuse_other_type,
+    set_fields,
+    set_project_fields,
+    set_status,
+)
 from embedded_xnat.rendering import render_table
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive
@@ -49,7 +56,13 @@ BASE_TYPES = {
 
 @dataclass(frozen=True)
 class Call:
-    """A request for something in the tree of objects."""
+    """A request for something in the tree of objects.
+
+    Parameters
+    ----------
+    creates_projects
+        Whether the site lets everybody who is logged in make projects.
+    """
 
     request: Request
     archive: Archive
@@ -58,6 +71,7 @@ class Call:
     query: Query
     id_prefix: str
     document: Document | None = None
+    creates_projects: bool = True
 
     @property
     def parameters(self) -> Wishes:
@@ -114,6 +128,8 @@ def put_project(call: Call) -> Response:
     project_id = call.address.steps[-1].key
     with call.archive.change() as change:
         if repository.project_by_id(change.session, project_id) is None:
+            if not (call.creates_projects or call.visitor.everything):
+                raise NoNewProjects
             changes.create_project(change.session, call.visitor, project_id, call.parameters)
         else:
             # its fields are settings: who reads it as a study's coordinator, and which images are routed to it
@@ -162,6 +178,7 @@ def put_experiment(call: Call) -> Response:
         experiment = None if found is None else found.assessor or found.experiment
         if found is not None and experiment is not None:
             before = found.place.folder()
+            refuse_other_type(call.query.get("xsiType"), experiment)
             refuse_other_place(call.parameters, experiment)
             set_fields(experiment, call.parameters)
             set_status(experiment, call.parameters)
@@ -200,6 +217,7 @@ def put_part(call: Call) -> Response:
         if found is not None:
             row = found.assessor or found.scan
             assert row is not None
+            refuse_other_type(call.query.get("xsiType"), row)
             before = found.place.folder()
             set_fields(row, call.parameters)
             if isinstance(row, ExperimentRow):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, select
 
-from embedded_xnat.contract.errors import BadRequest, LabelTaken, OtherPlace
+from embedded_xnat.contract.errors import BadRequest, LabelTaken, OtherPlace, OtherType
 from embedded_xnat.db.tables import ExperimentRow, ObjectColumns, ProjectAliasRow, ProjectRow, SubjectRow
 from embedded_xnat.domain.names import check_project_id
 from embedded_xnat.domain.protocols import merged, read_protocols
@@ -106,6 +106,19 @@ def set_status(row: ExperimentRow, parameters: Parameters) -> None:
         row.status = "quarantined"
     if words.get("activate") == "true" or words.get("quarantine") == "false":
         row.status = "active"
+
+
+def refuse_other_type(xsi_type: str | None, row: ObjectColumns) -> None:
+    """Refuse a PUT that names a type which an object is neither of nor could be more exactly.
+
+    Raises
+    ------
+    OtherType
+    """
+    named = MODEL.find(xsi_type) if xsi_type else None
+    if named is None or MODEL.is_a(row.xsi_type, named.name) or MODEL.is_a(named.name, row.xsi_type):
+        return
+    raise OtherType(row.xsi_type, named.name)
 
 
 def refuse_other_place(parameters: Parameters, row: SubjectRow | ExperimentRow) -> None:

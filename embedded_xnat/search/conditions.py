@@ -75,7 +75,11 @@ def _ordered(ref: FieldRef, operator: str, value: str, *, name: str) -> Conditio
     expression: Any = ref.expression
     wanted = _value(ref, value, name=name)
     if ref.kind is Kind.DATETIME and operator in {"=", "!=", "<>"} and len(value.strip()) <= len("2026-02-03"):
-        same_day = and_(expression >= wanted, expression < wanted + timedelta(days=1))
+        try:
+            following = wanted + timedelta(days=1)
+        except OverflowError as error:
+            raise BadField(name, "must be compared with a date before 9999-12-31") from error
+        same_day = and_(expression >= wanted, expression < following)
         return same_day if operator == "=" else ~same_day
     match operator:
         case "=":
@@ -154,6 +158,6 @@ def _moment(text: str, *, name: str) -> datetime:
             day_only = date.fromisoformat(text)
             return datetime(day_only.year, day_only.month, day_only.day, tzinfo=UTC)
         moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise BadField(name, "must be compared with a date: mm/dd/yyyy or yyyy-mm-dd") from error

@@ -108,6 +108,26 @@ def test_numbers_beyond_measure_are_of_nothing(admin, path: str, number: str) ->
     assert 400 <= admin.get(path.format(number)).status_code < 500
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/data/projects/P/resources/²", 404),
+        ("DELETE", "/data/projects/P/resources/²", 404),
+        ("PUT", "/data/projects/P/resources/²/files/x", 200),
+        ("GET", "/data/services/dicomdump?src=/archive/projects/P/resources/²", 404),
+        ("POST", "/data/services/refresh/catalog?resource=/archive/projects/P/resources/²", 404),
+        ("GET", "/projects/P/resources/²", 404),
+        ("PUT", "/data/projects/P?xnat:projectData/aliases/alias[²]/alias=x", 400),
+        ("GET", "/data/experiments?insert_date=9999-12-31", 400),
+        ("GET", "/data/experiments?insert_date=9999-12-31T23:59:59-12:00", 400),
+        ("GET", "/data/experiments?insert_date=>=0001-01-01T00:00:00%2B14:00", 400),
+    ],
+)
+def test_digits_and_days_that_are_none_are_no_fault(admin, method: str, path: str, status: int) -> None:
+    """A superscript two is a digit to Python, and no number; after the last day there is no next."""
+    assert admin.request(method, path).status_code == status
+
+
 def test_half_a_character_is_no_fault(admin) -> None:
     for path in ("/data/projects/%ff", "/data/projects/%ed%a0%80", "/data/projects?label=%ed%a0%80"):
         assert admin.get(path).status_code < 500

@@ -284,6 +284,54 @@ def test_a_body_larger_than_allowed_is_refused(settings, admin, session_uri: str
     assert answer.status_code == 413
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("path", ["projects/P/filesX", "projects/P/x/files", "projects/P", "services/import?project=P"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_form_that_would_fill_the_memory_is_refused(admin, path: str, declared: bool) -> None:
+    fields = b"&".join([b"x=" + b"y" * 2**18] * 20)
+    body = fields if declared else iter([fields[start : start + 2**18] for start in range(0, len(fields), 2**18)])
+    assert admin.post(f"/data/{path}", content=body, headers=FORM).status_code == 413
+
+
+def test_a_file_that_calls_itself_a_form_is_a_file(admin, session_uri: str) -> None:
+    body = b"x=" + b"y" * 5 * 2**20
+    uri = f"{session_uri}/resources/R/files/a"
+    assert admin.put(uri, content=body, headers=FORM).is_success
+    assert len(admin.get(uri).content) == len(body)
+    refused = admin.post("/data/services/import", params={"inbody": "true"}, content=body, headers=FORM)
+    assert refused.status_code == 400  # no archive, but read as one
+
+
+@pytest.mark.parametrize(
+    ("part", "wanted", "status"),
+    [
+        ("", "xnat:ctSessionData", 409),
+        ("", "xnat:imageSessionData", 200),
+        ("", "xnat:mrSessionData", 200),
+        ("/scans/3", "xnat:ctScanData", 409),
+        ("/scans/3", "xnat:imageScanData", 200),
+        ("/assessors/QC", "xnat:qcAssessmentData", 409),
+    ],
+)
+def test_an_object_does_not_become_one_of_another_type(admin, session_uri, part, wanted, status) -> None:
+    admin.put(f"{session_uri}/assessors/QC", params={"xsiType": "xnat:qcManualAssessorData"})
+    before = admin.get(f"{session_uri}{part}").json()["items"][0]["meta"]["xsi:type"]
+    answer = admin.put(f"{session_uri}{part}", params={"xsiType": wanted})
+    assert (answer.status_code, wanted in answer.text) == (status, status == 409)
+    assert admin.get(f"{session_uri}{part}").json()["items"][0]["meta"]["xsi:type"] == before
+
+
+def test_a_scan_type_with_brackets_is_selected_by_itself(admin, session_uri: str) -> None:
+    for scan, name in (("4", "T2 [ax]"), ("5", "T2 a")):
+        admin.put(f"{session_uri}/scans/{scan}", params={"xsiType": "xnat:mrScanData", "type": name})
+        admin.put(f"{session_uri}/scans/{scan}/resources/DICOM/files/{scan}.dcm", content=b"x")
+    found = rows(admin.get(f"{session_uri}/scans/T2 [ax]/files"))
+    assert [row["Name"] for row in found] == ["4.dcm"]
+    assert len(rows(admin.get(f"{session_uri}/scans/T2*/files"))) == 2
+
+
 ROLE_TABLE = [
     # who, action -> status
     ("carl", "GET", "/data/projects/P", 200),

@@ -42,3 +42,8 @@ def test_what_does_not_fit_is_one_clear_problem(client, content):
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"].endswith("send less at once.")
+
+
+def test_a_length_that_is_no_number_is_counted(client):
+    """A superscript two is a digit to Python, and no number."""
+    assert client.post("/count", content=undeclared(1), headers={b"Content-Length": b"\xb2"}).json() == 100

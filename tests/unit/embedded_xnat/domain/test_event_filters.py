@@ -36,6 +36,7 @@ SESSION = {
         ("@.label =~ /P01/", False),
         ("@.modalities-in-study[*] in ['CT', 'MR']", True),
         ("@.label nin ['A', 'B']", True),
+        ("@.scans['²'].id == '2'", False),
         ("@.none", False),
         ("@.scans", True),
         ("@.count < 'text'", False),

@@ -189,3 +189,13 @@ def test_a_setting_outlives_the_server(admin, settings) -> None:
     admin.app.state.holding.release()  # as the end of the process would
     with TestClient(create_app(settings)) as again:
         assert again.get("/data/projects").status_code == 200
+
+
+def test_a_site_can_keep_projects_for_its_administrators(admin, as_user) -> None:
+    olive = as_user("olive")
+    assert olive.put("/data/projects/MINE").status_code == 200
+    assert admin.post("/xapi/siteConfig", json={"uiAllowNonAdminProjectCreation": False}).status_code == 200
+    refused = olive.put("/data/projects/MORE")
+    assert (refused.status_code, "administrators" in refused.text) == (403, True)
+    assert olive.put("/data/projects/MINE", params={"description": "still mine"}).status_code == 200
+    assert admin.put("/data/projects/MORE").status_code == 200
