@@ -30,7 +30,8 @@ from sqlalchemy import insert
 
 from embedded_xnat.db.tables import CounterRow, ExperimentRow, ProjectRow, ScanRow, SubjectRow
 from service_kit import migrations
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from service_kit.database import Database
 from service_kit.tables import utc_now
 

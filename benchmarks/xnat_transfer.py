@@ -34,7 +34,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from rich.console import Console
 from rich.table import Table
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -88,8 +88,9 @@ def ensure_admin(settings: EmbeddedXnatSettings, given: str | None) -> str | Non
     ------
     Refused
     """
-    from service_kit.accounts import Accounts, Role
+    from service_kit.accounts import Role
     from service_kit.accounts.errors import UserUnknown, WrongCredentials
+    from service_kit.accounts.service import Accounts
     from service_kit.errors import ServiceError
 
     accounts = Accounts.open(settings.accounts_database_url)

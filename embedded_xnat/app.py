@@ -37,7 +37,7 @@ from embedded_xnat.storage.files import FileStore
 from embedded_xnat.storage.holding import Holding
 from embedded_xnat.web import install as install_pages
 from service_kit import health, migrations, problems
-from service_kit.accounts import Accounts
+from service_kit.accounts.service import Accounts
 from service_kit.database import Database
 from service_kit.errors import ServiceError
 from service_kit.problems import problem

@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from service_kit import migrations
-from service_kit.accounts import Accounts
+from service_kit.accounts.service import Accounts
 from service_kit.accounts.web import install as install_accounts
 from service_kit.app import new_app
 from service_kit.archive_files import ArchiveFiles

@@ -10,7 +10,8 @@ from rich.table import Table
 from deployments.commands.surroundings import accounts_database_url
 from deployments.errors import Refused
 from deployments.launcher.credentials import new_password
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from service_kit.errors import ServiceError
 
 if TYPE_CHECKING:

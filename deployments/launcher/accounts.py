@@ -20,8 +20,9 @@ from deployments.launcher.credentials import (
     save_credentials,
 )
 from deployments.launcher.home import Home
-from service_kit.accounts import Accounts, Role, Scope
+from service_kit.accounts import Role, Scope
 from service_kit.accounts.errors import TokenRefused, UserUnknown
+from service_kit.accounts.service import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -21,8 +21,9 @@ from embedded_xnat.db import repository
 from embedded_xnat.db.tables import AliasTokenRow, LoginRow
 from embedded_xnat.domain.roles import GUEST, Visitor
 from embedded_xnat.site.config import SiteConfig
-from service_kit.accounts import Accounts, Principal, Role
+from service_kit.accounts import Principal, Role
 from service_kit.accounts.errors import UserUnknown
+from service_kit.accounts.service import Accounts
 from service_kit.database import Database
 from service_kit.errors import Unauthenticated
 from service_kit.tables import utc_now

@@ -12,7 +12,7 @@ from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group
 from embedded_xnat.domain.values import as_text
 from embedded_xnat.locate import locate
 from embedded_xnat.objects.endpoints import Call, table
-from service_kit.accounts import Accounts
+from service_kit.accounts.service import Accounts
 
 _ARC_SPACE = "http://nrg.wustl.edu/arc"
 PREARCHIVE_CODES = frozenset({"0", "4", "5"})

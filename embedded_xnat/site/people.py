@@ -11,8 +11,9 @@ from embedded_xnat.contract.errors import NoSuchObject, NotAllowed
 from embedded_xnat.db.tables import MembershipRow, ProjectRow
 from embedded_xnat.domain.roles import ProjectRole, Visitor, group_id
 from embedded_xnat.rendering import render_table
-from service_kit.accounts import Accounts, Grant, Role, UserRecord
+from service_kit.accounts import Grant, Role, UserRecord
 from service_kit.accounts.errors import UserUnknown
+from service_kit.accounts.service import Accounts
 
 router = APIRouter()
 

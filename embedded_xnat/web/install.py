@@ -7,9 +7,10 @@ from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.logins.gate import is_interface, is_navigation
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.web import pages
-from service_kit.accounts import Accounts, Principal
+from service_kit.accounts import Principal
 from service_kit.accounts.credentials import csrf_token_of
 from service_kit.accounts.errors import UserUnknown
+from service_kit.accounts.service import Accounts
 from service_kit.accounts.web.install import page_csrf_token
 from service_kit.accounts.web.pages import router as account_pages
 from service_kit.routes import add_routes

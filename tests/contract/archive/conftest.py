@@ -24,7 +24,8 @@ def embedded_xnat_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """Address of an embedded XNAT of our own, served over real HTTP."""
     from embedded_xnat.app import create_app
     from embedded_xnat.settings import EmbeddedXnatSettings
-    from service_kit.accounts import Accounts, Role
+    from service_kit.accounts import Role
+    from service_kit.accounts.service import Accounts
 
     home = tmp_path_factory.mktemp("xnat")
     accounts_url = f"sqlite:///{home / 'accounts.sqlite'}"

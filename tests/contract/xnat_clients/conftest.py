@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 USER, PASSWORD = "admin", "correct horse battery"

@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from service_kit.tables import utc_now
 from tests.contract.xnat_clients.test_imports import write_dicom
 

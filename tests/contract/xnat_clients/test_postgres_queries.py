@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from tasks.archive.xnat import XnatArchive
 
 from .conftest import PASSWORD, USER, Server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service_kit.accounts import Accounts
+from service_kit.accounts.service import Accounts
 from tests.contract.xnat_clients.clients import ClientEnvironment, client_environment
 from tests.contract.xnat_clients.conftest import PASSWORD, USER, Server
 from tests.contract.xnat_clients.images import series

@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
 from service_kit.accounts.domain import Grant
 from service_kit.accounts.errors import TooManyAttempts, UsernameTaken, WrongCredentials
+from service_kit.accounts.service import Accounts
 
 pytestmark = pytest.mark.integration
 PASSWORD = "correct horse battery"

@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from service_kit.web.assets import STATIC_DIR
 from task_supervisor.app import create_app
 from task_supervisor.client import SupervisorClient

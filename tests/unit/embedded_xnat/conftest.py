@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 
 PASSWORD = "correct horse battery"
 SESSION = "/data/projects/P/subjects/S1/experiments/S1_MR1"

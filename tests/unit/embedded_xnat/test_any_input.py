@@ -14,7 +14,8 @@ from schemathesis import GenerationMode
 from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from tests.unit.embedded_xnat.conftest import client_of, settings_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]

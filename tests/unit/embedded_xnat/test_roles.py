@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from tests.unit.embedded_xnat.conftest import client_of, settings_in
 
 ROLES = ("nobody", "guest", "stranger", "collaborator", "member", "owner", "coordinator", "admin")

@@ -11,9 +11,10 @@ import jinja2
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
 from service_kit.accounts import web as accounts_web
 from service_kit.accounts.guards import CurrentPrincipal, require_role
+from service_kit.accounts.service import Accounts
 from service_kit.app import new_app
 from service_kit.errors import Conflict
 from service_kit.events import Broadcast

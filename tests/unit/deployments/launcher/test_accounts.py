@@ -9,7 +9,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from deployments.launcher.accounts import ensure_accounts
 from deployments.launcher.credentials import generate_credentials
 from service_kit import migrations
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 from service_kit.database import Database
 
 

@@ -5,7 +5,8 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from service_kit.accounts import Accounts, Role
+from service_kit.accounts import Role
+from service_kit.accounts.service import Accounts
 
 PASSWORD = "correct horse battery"
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"}

@@ -7,7 +7,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from service_kit import migrations
-from service_kit.accounts import Accounts
+from service_kit.accounts.service import Accounts
 from service_kit.accounts.throttle import ThrottleRule
 from service_kit.database import Database
 
