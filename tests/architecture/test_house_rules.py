@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -22,31 +23,41 @@ def modules() -> Iterator[Path]:
         yield from (p for p in sorted((REPOSITORY / package).rglob("*.py")) if "node_modules" not in p.parts)
 
 
+@functools.cache
+def source(path: Path) -> str:
+    return path.read_text()
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(source(path))
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
 
 
 def test_only_the_unit_of_work_and_the_migrations_commit() -> None:
     allowed = {"service_kit/database.py", "service_kit/migrations.py"}
-    found = {name(p) for p in modules() if ".commit(" in p.read_text()}
+    found = {name(p) for p in modules() if ".commit(" in source(p)}
     assert found <= allowed
 
 
 def test_modules_fit_in_the_head() -> None:
-    long = {name(p): n for p in modules() if (n := len(p.read_text().splitlines())) > 400}
+    long = {name(p): n for p in modules() if (n := len(source(p).splitlines())) > 400}
     assert not long
 
 
 def test_functions_fit_on_a_screen() -> None:
     long = {}
     for path in (p for p in modules() if "migrations" not in p.parts):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
-                nested = any(
-                    isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(node) if n is not node
-                )
-                if body and not nested and (lines := node.end_lineno - body[0].lineno) > 50:
+                if not body or (lines := node.end_lineno - body[0].lineno) <= 50:
+                    continue
+                inner = (n for n in ast.walk(node) if n is not node)
+                if not any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in inner):
                     long[f"{name(path)}:{node.name}"] = lines
     assert not long
 
@@ -98,21 +109,21 @@ def test_no_module_is_named_after_nothing() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     without = [
-        name(p) for p in modules() if p.read_text().strip() and "migrations" not in p.parts
-        and ast.get_docstring(ast.parse(p.read_text())) is None
+        name(p) for p in modules() if source(p).strip() and "migrations" not in p.parts
+        and ast.get_docstring(tree(p)) is None
     ]  # fmt: skip
     assert not without
 
 
 def test_nothing_is_evaluated_and_no_yaml_is_loaded_unsafely() -> None:
     pattern = re.compile(r"(?<![\w.])(eval|exec)\(|yaml\.load\(|pickle\.loads?\(|shell=True")
-    assert not [name(p) for p in modules() if pattern.search(p.read_text())]
+    assert not [name(p) for p in modules() if pattern.search(source(p))]
 
 
 def test_print_belongs_to_the_command_line() -> None:
     printing = [
         name(p) for p in modules() if p.parts[len(REPOSITORY.parts)] != "deployments"
-        and re.search(r"(?<![\w.])print\(", re.sub(r'""".*?"""', "", p.read_text(), flags=re.DOTALL))
+        and re.search(r"(?<![\w.])print\(", re.sub(r'""".*?"""', "", source(p), flags=re.DOTALL))
     ]  # fmt: skip
     assert not printing
 
