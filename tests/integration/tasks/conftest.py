@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from tasks.intake.reading import _telling_unreadable, _UnreadableError
+from tasks.intake.reading import UnreadableError, telling_unreadable
 from tasks.studies import Study, load_study
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -59,9 +59,9 @@ def deidentified(unpacked, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 def _mark(source: Path, target: Path) -> None:
     try:
-        with _telling_unreadable():
+        with telling_unreadable():
             ds = pydicom.dcmread(source)
-    except _UnreadableError:
+    except UnreadableError:
         target.write_bytes(source.read_bytes())
         return
     ds.PatientID = ds.PatientName = "BV-009"
