@@ -13,7 +13,7 @@
         └── StudyInvalid        a study folder has mistakes, each with file and line
 
 A flow retries `TransientError`, records the sentence of `RejectedInput`, and stops at anything else, which is a bug.
-No sentence holds a DICOM value or a person's name: UIDs, labels, counts and digests only.
+No sentence holds a DICOM value, a label or a person's name: UIDs, accession ids, counts and digests only.
 """
 
 from __future__ import annotations

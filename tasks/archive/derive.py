@@ -10,13 +10,13 @@ import hashlib
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from tasks.archive.deposit import file_name
 from tasks.archive.nifti import convert_scan, converter_version
-from tasks.archive.port import DICOM, NIFTI, SNAPSHOTS, Archive, FileEntry, ScanRef
+from tasks.archive.port import DICOM, NIFTI, SNAPSHOTS, Archive, FileEntry, ScanRef, is_file_name, scan_stem
 from tasks.archive.preview import draw_preview
 from tasks.errors import NoVolume, VolumeDiffers
 from tasks.intake.examine import examine_scan
@@ -53,6 +53,13 @@ class ScanRecord(Record):
     preview: str | None = None
     remarks: tuple[str, ...] = ()
     problem: str | None = None
+
+    @model_validator(mode="after")
+    def _names_its_own_volumes(self) -> Self:
+        names = {volume.name for volume in self.volumes}
+        if not all(map(is_file_name, names)) or not {self.best} <= {None, *names}:
+            raise ValueError("a volume that is none of the scan's, or whose name leaves its folder")
+        return self
 
 
 class DerivedScan(Record):
@@ -116,7 +123,7 @@ def describe_session(archive: Archive, session_id: str, work_dir: Path) -> tuple
     Scans without a record of exactly the files that are there now are derived: those that others archived, or added to.
     """
     return tuple(
-        derive_scan(archive, scan, work_dir / f"scan_{scan.id}")
+        derive_scan(archive, scan, work_dir / scan_stem(scan.id))
         for scan in archive.scans(session_id)
         if archive.files(scan.uri, DICOM)
     )

@@ -35,7 +35,7 @@ class MemoryArchive:
     def ensure_subject(self, project: str, label: str) -> str:
         """Create a subject unless it is there; return its accession id."""
         if project not in self._projects:
-            raise ArchiveRefused(f"create subject {label} in {project}", status=404)
+            raise ArchiveRefused(f"create a subject in {project}", status=404)
         return self._subjects.setdefault((project, label), f"MEM_S{len(self._subjects) + 1:05d}")
 
     def find_session(self, project: str, *, study_instance_uid: str) -> SessionRef | None:
@@ -69,7 +69,7 @@ class MemoryArchive:
         if held is not None:
             if held.study_instance_uid == study_instance_uid:
                 return held
-            raise ArchiveRefused(f"create session {label} in {project}", status=409)
+            raise ArchiveRefused(f"create a session in {project}", status=409)
         session = SessionRef(
             id=f"MEM_E{len(self._sessions) + 1:05d}",
             label=label,

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.archive.port import scan_stem
 from tasks.errors import NoVolume, TransientError
 from tasks.records import Record
 
@@ -57,7 +58,7 @@ def convert_scan(files: Iterable[Path], out_dir: Path, *, scan: str) -> Conversi
     out_dir
         Where the volumes go; made when missing, and emptied of an earlier attempt.
     scan
-        Scan id: stem of the volumes' names, and for messages.
+        Scan id, for the volumes' names (see `tasks.archive.port.scan_stem`) and for messages.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def convert_scan(files: Iterable[Path], out_dir: Path, *, scan: str) -> Conversi
     with tempfile.TemporaryDirectory(dir=out_dir.parent) as spool:
         for number, path in enumerate(files):
             (Path(spool) / f"{number:06d}.dcm").symlink_to(path.resolve())
-        command = [dcm2niix.bin, "-b", "y", "-ba", "y", "-z", "i", "-f", f"scan_{scan}", "-o", str(out_dir), spool]
+        command = [dcm2niix.bin, "-b", "y", "-ba", "y", "-z", "i", "-f", scan_stem(scan), "-o", str(out_dir), spool]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603
         except subprocess.TimeoutExpired as error:
@@ -92,10 +93,9 @@ def convert_scan(files: Iterable[Path], out_dir: Path, *, scan: str) -> Conversi
 
 
 def _best(volumes: tuple[Path, ...], *, scan: str) -> Path | None:
-    by_stem = {path.name.removesuffix(".nii.gz"): path for path in volumes}
-    stem = f"scan_{scan}"
-    corrected = [by_stem[one] for one in (f"{stem}_Tilt_Eq_1", f"{stem}_Tilt_1", f"{stem}_Eq_1") if one in by_stem]
-    plain = [path for name, path in by_stem.items() if "_Tilt_" not in name and "_Eq_" not in name]
+    by_rest = {path.name.removesuffix(".nii.gz").removeprefix(scan_stem(scan)): path for path in volumes}
+    corrected = [by_rest[one] for one in ("_Tilt_Eq_1", "_Tilt_1", "_Eq_1") if one in by_rest]
+    plain = [path for rest, path in by_rest.items() if "_Tilt_" not in rest and "_Eq_" not in rest]
     if len(plain) > 1:
         return None
     return next(iter(corrected or plain), None)

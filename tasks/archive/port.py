@@ -6,9 +6,11 @@ that pages and programs may use them as they are.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from tasks.intake.routing import short_digest
 from tasks.records import Record
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 DICOM = "DICOM"
 NIFTI = "NIFTI"
 SNAPSHOTS = "SNAPSHOTS"
+_PLAIN_ID = re.compile(r"(?=.{1,64}$)[A-Za-z0-9]+([-_][A-Za-z0-9]+)*")
 
 
 def path_part(text: str) -> str:
@@ -30,6 +33,19 @@ def path_part(text: str) -> str:
     'a%2Fb%20c'
     """
     return quote(text, safe="")
+
+
+def scan_stem(scan_id: str) -> str:
+    """Return the name, without an ending, of the files and the work folder of a scan.
+
+    An archive may call a scan anything; an id that is no plain word, and could lead out of a folder or mean something to
+    a converter, is replaced by its digest.
+
+    >>> scan_stem("3-MR1"), scan_stem("../../releases"), scan_stem("%n")
+    ('scan_3-MR1', 'scan_4a57ed9dd3d3ce5b', 'scan_7892df0e4b5a5912')
+    """
+    is_plain = _PLAIN_ID.fullmatch(scan_id) is not None
+    return f"scan_{scan_id if is_plain else short_digest(scan_id, length=16)}"
 
 
 class SessionRef(Record):

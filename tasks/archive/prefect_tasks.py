@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.archive.deposit import Deposit, content_digest, deposit_session, find_archived
 from tasks.archive.derive import DerivedScan, FetchedScan, derive_scan, describe_session, fetch_scan
+from tasks.archive.port import scan_stem
 from tasks.archive.results import store_results
 from tasks.retrying import RETRIES, RETRY_DELAYS_S, is_worth_a_retry
 
@@ -59,7 +60,7 @@ async def deposit(archive: Archive, report: IntakeReport, *, study_title: str) -
 async def derive(archive: Archive, deposited: Deposit, work_dir: Path) -> tuple[DerivedScan, ...]:
     """Derive every scan of a deposit, one after the other, see `tasks.archive.derive`."""
     derived = [
-        await asyncio.to_thread(derive_scan, archive, one.scan, work_dir / f"scan_{one.scan.id}", local=one.series)
+        await asyncio.to_thread(derive_scan, archive, one.scan, work_dir / scan_stem(one.scan.id), local=one.series)
         for one in deposited.scans
     ]
     return tuple(derived)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.archive.port import scan_stem
 from tasks.pictures import save_png, thick_slices, three_planes
 from tasks.volumes import read_upright
 
@@ -27,7 +28,7 @@ def draw_preview(volume: Path, out_dir: Path, *, scan: str) -> tuple[Path, Path]
     volume
         NIfTI file.
     out_dir
-        Where ``scan_<id>.png`` and ``scan_<id>_t.png`` go.
+        Where the pictures go, named by `tasks.archive.port.scan_stem`, the thumbnail with ``_t`` behind.
     scan
         Scan id.
 
@@ -41,4 +42,5 @@ def draw_preview(volume: Path, out_dir: Path, *, scan: str) -> tuple[Path, Path]
     draw = thick_slices if max(spacing_mm) > _THICK * min(spacing_mm) else three_planes
     preview = draw(values, spacing_mm=spacing_mm, height_px=PREVIEW_HEIGHT_PX)
     thumbnail = draw(values, spacing_mm=spacing_mm, height_px=THUMBNAIL_HEIGHT_PX)
-    return save_png(preview, out_dir / f"scan_{scan}.png"), save_png(thumbnail, out_dir / f"scan_{scan}_t.png")
+    stem = scan_stem(scan)
+    return save_png(preview, out_dir / f"{stem}.png"), save_png(thumbnail, out_dir / f"{stem}_t.png")

@@ -100,7 +100,7 @@ class XnatArchive:
     def ensure_subject(self, project: str, label: str) -> str:
         """Create a subject unless it is there; return its accession id."""
         fields = {"xsiType": "xnat:subjectData", "req_format": "qs", "xnat:subjectData/label": label}
-        with self._asking(f"create subject {label} in {project}") as xnat:
+        with self._asking(f"create a subject in {project}") as xnat:
             answer = xnat.put(f"/data/projects/{path_part(project)}/subjects/{path_part(label)}", query=fields)
             return _last_part(answer.text)
 
@@ -122,7 +122,7 @@ class XnatArchive:
 
     def find_label(self, project: str, label: str) -> SessionRef | None:
         """Return the session that holds a label in a project."""
-        with self._asking(f"look for session {label} in {project}") as xnat:
+        with self._asking(f"look for a session in {project}") as xnat:
             address = f"/data/projects/{path_part(project)}/experiments/{path_part(label)}"
             answer = xnat.get(address, query={"format": "json"}, accepted_status=[200, 404])
             return None if answer.status_code == 404 else self._session_of(answer.json())
@@ -143,7 +143,7 @@ class XnatArchive:
         scandate: dt.date | None,
     ) -> SessionRef:
         """Create a session under a label that is free; the session that holds it is returned if it is the same study's."""
-        operation = f"create session {label} in {project}"
+        operation = f"create a session in {project}"
         held = self.find_label(project, label)
         if held is None:
             kind = f"xnat:{_KINDS.get(modality, 'otherDicom')}SessionData"

@@ -61,7 +61,7 @@ def test_making_a_session_twice_makes_one(archive, project):
 
 def test_a_label_that_another_dicom_study_holds_is_refused(archive, project):
     new_session(archive, project)
-    with pytest.raises(ArchiveRefused, match="create session"):
+    with pytest.raises(ArchiveRefused, match="create a session in"):
         new_session(archive, project, uid=UID + ".1")
 
 
