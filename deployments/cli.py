@@ -161,7 +161,7 @@ def serve(
         ),
     ],
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one. Each has a default.")
     ] = None,
@@ -185,6 +185,9 @@ def serve(
         raise typer.BadParameter(
             f"no process {process!r}; there are {', '.join(sorted(PROCESSES))}", param_hint="PROCESS"
         )
+    if (host is not None or port is not None) and (address := PROCESSES[process].address):
+        raise typer.BadParameter(f"{process} takes neither: {address}", param_hint="--host, --port")
+    host = host or "127.0.0.1"
     if data is not None or password_file is not None:
         if process != "embedded-xnat" or data is None:
             raise typer.BadParameter("only 'serve embedded-xnat' takes it, together with --data", param_hint="--data")

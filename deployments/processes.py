@@ -30,12 +30,15 @@ class Process:
     ----------
     enter
         ``enter(host, port)`` runs it until SIGTERM or SIGINT. A process without an HTTP server of its own ignores both.
+    address
+        Where such a process listens, as a sentence; empty for those that take host and port.
     """
 
     name: str
     title: str
     enter: Callable[[str, int], None]
     default_port: int = 0
+    address: str = ""
 
 
 def serve_asgi(
@@ -149,12 +152,17 @@ def _prefect(_host: str, _port: int) -> None:
 PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
-        Process("prefect", "The Prefect server", _prefect),
+        Process("prefect", "The Prefect server", _prefect, address="it listens where COHORTFLOW_PREFECT_API_URL says"),
         Process("web", "The web process", _web, 8080),
         Process("embedded-xnat", "The archive", _embedded_xnat, 8081),
-        Process("dicom-receiver", "The DICOM receiver", _dicom_receiver),
-        Process("worker", "The flow worker", _worker),
-        Process("dask", "The Dask cluster", _dask),
+        Process(
+            "dicom-receiver",
+            "The DICOM receiver",
+            _dicom_receiver,
+            address="it listens where COHORTFLOW_DICOM_HOST and COHORTFLOW_DICOM_PORT say",
+        ),
+        Process("worker", "The flow worker", _worker, address="it listens nowhere"),
+        Process("dask", "The Dask cluster", _dask, address="it listens where COHORTFLOW_DASK_ADDRESS says"),
         Process("study-governor", "The study governor", _study_governor, 8082),
         Process("task-supervisor", "The task supervisor", _task_supervisor, 8083),
         Process("gateway", "The gateway", _gateway, 8084),

@@ -1,9 +1,8 @@
-"""Settings that every service shares, and how wrong ones stop the start. May import pydantic-settings."""
+"""Settings that every service shares. May import pydantic-settings."""
 
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "COHORTFLOW_"
@@ -40,38 +39,3 @@ class ServiceSettings(BaseSettings):
     def secure_cookies(self) -> bool:
         """Whether cookies travel by HTTPS only."""
         return self.site_url.startswith("https://")
-
-
-class WrongSettings(Exception):
-    """Settings are missing or wrong; the sentence names each environment variable and what is wrong with it.
-
-    Attributes
-    ----------
-    variables : tuple of str
-    """
-
-    def __init__(self, problems: dict[str, str]) -> None:
-        self.variables = tuple(problems)
-        sentences = "; ".join(f"{name}: {text}" for name, text in problems.items())
-        super().__init__(f"The service cannot start with these settings. {sentences}.")
-
-
-S = TypeVar("S", bound=BaseSettings)
-
-
-def load_settings(settings_class: type[S]) -> S:
-    """Read the settings of a process from its environment.
-
-    Raises
-    ------
-    WrongSettings
-        If one is missing or wrong.
-    """
-    try:
-        return settings_class()
-    except ValidationError as error:
-        problems = {}
-        for one in error.errors():
-            name = ENV_PREFIX + str(one["loc"][0] if one["loc"] else "").upper()
-            problems[name] = "set it, it has no default" if one["type"] == "missing" else one["msg"]
-        raise WrongSettings(problems) from None

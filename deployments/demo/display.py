@@ -18,7 +18,6 @@ from deployments.demo.stages import PATH, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from typing import Any
 
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -160,11 +159,3 @@ def biomarker_table(rows: Sequence[dict[str, Any]]) -> Table:
         model = f"{row['model']} {row['version']}"
         table.add_row(row["session"], row["subject"], row["name"], f"{row['value']:.1f}", row["unit"], model)
     return table
-
-
-def files_table(files: Sequence[Path]) -> Table:
-    """Show where files lie."""
-    grid = Table.grid()
-    for path in files:
-        grid.add_row(str(path))
-    return grid

@@ -1,6 +1,6 @@
 """Which element of a header fills which field of the data model.
 
-Follows what a real XNAT stores (contracts/xnat.md, section 6): the field of view is the matrix in pixels, multi-valued
+Follows what a real XNAT stores: the field of view is the matrix in pixels, multi-valued
 texts are joined with two backslashes, numbers are numbers, the field strength a text.
 """
 

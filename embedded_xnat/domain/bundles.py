@@ -1,6 +1,6 @@
 """Reads search documents (``xdat:bundle``, ``xdat:search``): what is looked for, what is shown. Pure.
 
-The form is that of contracts/xnat.md, section 8: fields by element and id, criteria nested with AND and OR.
+The form is that of XNAT's search XML: fields by element and id, criteria nested with AND and OR.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Builds the item form of an object from its values and the data model. Pure.
 
 Single nested fields stay flat (``scanner/model``), objects of a named type become children of their own
-(``demographics``), lists become children with one item a row (contracts/xnat.md, section 1).
+(``demographics``), lists become children with one item a row, as XNAT's JSON has them.
 """
 
 from collections.abc import Mapping, Sequence

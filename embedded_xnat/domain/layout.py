@@ -1,4 +1,4 @@
-"""Where an object's files lie below the data folder: XNAT's own layout (contracts/xnat.md, section 5). Pure."""
+"""Where an object's files lie below the data folder: XNAT's own layout of its archive. Pure."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath

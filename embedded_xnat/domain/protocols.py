@@ -1,7 +1,7 @@
 """Custom variables of a project: study protocols with groups of field definitions, as items and from documents. Pure.
 
 A protocol stands for a data type; it has groups (``definition``), and these have fields. Values lie in the custom fields
-of the objects; the definitions say which there are and of which kind (contracts/xnat.md, section 4).
+of the objects; the definitions say which there are and of which kind.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Reads the fields that a PUT sets, and applies them to an object's values. Pure.
 
-Paths are those of contracts/xnat.md, section 4: ``T/parameters/tr``, ``T/demographics[@xsi:type=…]/age``,
+Paths are XNAT's XML paths: ``T/parameters/tr``, ``T/demographics[@xsi:type=…]/age``,
 ``T/fields/field[name=x]/field``, ``T/list[3]/x``; ``NULL`` deletes.
 """
 

@@ -1,6 +1,6 @@
 """Compares a session that comes in with the one of the archive, by the codes of XNAT. Pure.
 
-Conflicts can be settled by saying how to overwrite; failures cannot; warnings are only told (contracts/xnat.md, 7).
+Conflicts can be settled by saying how to overwrite; failures cannot; warnings are only told.
 """
 
 from collections.abc import Mapping, Sequence

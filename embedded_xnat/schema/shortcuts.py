@@ -1,6 +1,6 @@
 """Short names of columns and fields: ``gender`` for ``demographics/gender``. Pure data.
 
-They are used in ``columns=``, as filters, and as parameters of a PUT (contracts/xnat.md, section 4).
+They are used in ``columns=``, as filters, and as parameters of a PUT (XNAT's "XNAT REST XML Path Shortcuts").
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Writes the data model as XML Schema documents, in the form clients of XNAT parse. Pure.
 
-The form is that of contracts/xnat.md, section 9: prefix ``xs:``, the root in one tag, no groups; an appinfo element
+The form is the one that xnatpy's ``xnat.convert_xsd`` reads: prefix ``xs:``, the root in one tag, no groups; an appinfo element
 ``xdat:element displayIdentifiers`` says what addresses an object.
 """
 

@@ -1,6 +1,6 @@
 """Payloads of the governor's REST interface. May import pydantic; knows no framework.
 
-Names as in ``contracts/study-governor.md`` section 8. Unknown members of an answer are ignored by the client, so that
+Names as in the REST interface of studygovernor 8.1. Unknown members of an answer are ignored by the client, so that
 both sides may be of different age.
 """
 

@@ -1,6 +1,6 @@
 """Rows of the governor. May import SQLModel and `service_kit.tables`.
 
-Source: ``contracts/study-governor.md`` section 2, with the present state, its version and the actor stored.
+Source: the tables of studygovernor 8.1 (Erasmus MC, Apache-2.0), with the present state, its version and the actor stored.
 """
 
 from datetime import date, datetime

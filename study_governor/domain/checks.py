@@ -1,6 +1,6 @@
 """Checks a workflow as a graph, with its conditions and functions, before anything runs.
 
-Source: ``contracts/study-governor.md`` sections 3 and 10. May import `study_governor.domain`.
+Source: the workflow language of studygovernor 8.1. May import `study_governor.domain`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A decision is a chain of steps. Each condition is evaluated once; one that raises counts as not met and is written down
 with its reason. A state whose callbacks are all skipped is left at once; one without callbacks waits for a person.
-Source: ``contracts/study-governor.md`` sections 5 and 10. May import `study_governor.domain` and the contract.
+Source: the engine of studygovernor 8.1. May import `study_governor.domain` and the contract.
 """
 
 from __future__ import annotations

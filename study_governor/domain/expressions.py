@@ -2,7 +2,7 @@
 
 `find_mistakes` looks at a condition before it runs, `evaluate` runs one. Nothing is handed to ``eval``; what is not
 listed here does not exist. Work and memory are bounded by a budget that every node and every value made is charged to,
-so that no condition hangs. Source: ``contracts/study-governor.md`` section 4. May import simpleeval.
+so that no condition hangs. Source: the conditions of studygovernor 8.1. May import simpleeval.
 """
 
 from __future__ import annotations

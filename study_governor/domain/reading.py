@@ -1,6 +1,6 @@
 """Reads a workflow file (YAML or JSON) into a `Workflow`, and says every mistake with file, line and reason.
 
-Source: study-governor 8 workflow language, ``contracts/study-governor.md`` section 3. May import PyYAML.
+Source: the workflow language of studygovernor 8.1 (Erasmus MC, Apache-2.0). May import PyYAML.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Results become variables: JSON pointers into result values, and the types variables are stored as.
 
-Source: RFC 6901; ``contracts/study-governor.md`` sections 2 and 5. Standard library and the contract only.
+Source: RFC 6901; the variables of studygovernor 8.1. Standard library and the contract only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A workflow as frozen values: what the parser produces and the engine reads.
 
-Source: study-governor 8 workflow language, ``contracts/study-governor.md`` section 3. May import `study_governor.contract`.
+Source: the workflow language of studygovernor 8.1 (Erasmus MC, Apache-2.0). May import `study_governor.contract`.
 """
 
 from __future__ import annotations

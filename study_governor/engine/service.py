@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from service_kit.database import Database, UnitOfWork
     from study_governor.db.workflow_rows import StoredWorkflow
-    from study_governor.domain.workflow import Callback
     from study_governor.workflows.service import Workflows
 
 logger = logging.getLogger(__name__)
@@ -334,8 +333,3 @@ def _cleaned(answer: Answer, secret: str) -> Answer:
         run_log=None if answer.run_log is None else clean(answer.run_log)[-MAX_LOG:],
         result_log=None if answer.result_log is None else clean(answer.result_log)[-MAX_LOG:],
     )
-
-
-def timeout_minutes(callback: Callback) -> tuple[int, int]:
-    """Return the limits for running and waiting of a callback, in minutes."""
-    return callback.run_timeout_min, callback.wait_timeout_min

@@ -6,7 +6,6 @@ Runs a subprocess on a folder; nothing of the images is in this process.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import shutil
 import subprocess
 import tempfile
@@ -99,9 +98,3 @@ def _best(volumes: tuple[Path, ...], *, scan: str) -> Path | None:
     if len(plain) > 1:
         return None
     return next(iter(corrected or plain), None)
-
-
-def read_sidecar(path: Path) -> dict[str, object]:
-    """Return the sidecar of a volume."""
-    content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return content

@@ -32,8 +32,9 @@ logger = logging.getLogger(__name__)
 _FEW_FILES = 3
 _BATCH_FILES = 512
 _BATCH_BYTES = 256 << 20
+STUDY_FIELD = "cohortflow_study"
+"""Custom field of a project."""
 _TRANSIENT = frozenset({401, 408, 423, 425, 429, 500, 502, 503, 504})
-STUDY_FIELD = "cohortflow_study"  # custom field of a project
 """A 401 after the log-in means that the JSESSION ended; the retry logs in again."""
 _KINDS = {
     "MR": "mr",

@@ -128,17 +128,52 @@ def test_print_belongs_to_the_command_line() -> None:
     assert not printing
 
 
-def test_the_repository_speaks_of_cohortflow_alone() -> None:
+#: Folders of people and of machines that build, and package indexes that are not public: of no meaning to a reader.
+LOCAL = re.compile(
+    r"(?<![\w.)}\]*~-])/(?:home|Users|root|builds?|work(?:spaces?)?|mnt|media|__w|tmp/[\w.-]+)/[\w.-]+"
+    r"|file:///(?:opt|srv|var)/"
+    r"|https?://(?!(?:[\w.-]+\.)?(?:pypi\.org|npmjs\.(?:com|org))\b)[\w.:-]*(?:pypi|npm|registry|artifactory|nexus|mirror)"
+    r"|\bpypi-\w"
+)
+
+
+def test_the_repository_speaks_of_no_machine_of_its_makers() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
-    words = ("/work/", "bash_jobs", "pypi-more", "this session's machine")
     found = [
-        f"{file}: {word}"
+        f"{file}: {place}"
         for file in listed.splitlines()
-        if (path := REPOSITORY / file).is_file() and path != Path(__file__) and path.suffix not in {".png", ".svg"}
-        for word in words
-        if word in path.read_text(errors="replace")
+        if (path := REPOSITORY / file).is_file() and path.suffix not in {".png", ".svg"}
+        for place in LOCAL.findall(path.read_text(errors="replace"))
     ]
     assert not found
+
+
+@pytest.mark.parametrize(
+    ("words", "is_local"),
+    [
+        (("", "home", "ann", "scans"), True),
+        (("see ", "work", "notes.md"), True),
+        (("'", "builds", "cohortflow"), True),
+        (("", "tmp", "jobs.0", "log"), True),
+        (("https:", "", "pypi.example.org", "simple"), True),
+        (("https:", "", "pypi.org", "project", "xnat"), False),
+        (("", "data", "experiments", "E1"), False),
+        (("HOME", "work", "a"), False),
+        (("/site", "home", "page"), False),
+    ],
+)
+def test_a_place_on_somebodys_machine_is_seen(words: tuple[str, ...], is_local: bool) -> None:
+    assert bool(LOCAL.search("/".join(words))) is is_local
+
+
+def test_what_the_guide_quotes_from_a_page_is_what_pages_say() -> None:
+    guide = (REPOSITORY / "docs/coordinator.md").read_text()
+    rows = guide.split("| the page says | what to do |\n|---|---|\n")[1].split("\n\n")[0].splitlines()
+    said = "".join(re.sub(r'"\s+f?"', "", p.read_text()) for p in modules())
+    said += (REPOSITORY / "studies/brain-volumetry/workflow.yaml").read_text()
+    quoted = [part.strip() for row in rows for part in re.split("…,?|, ", row.split("|")[1]) if part.strip()]
+    assert len(quoted) >= len(rows)
+    assert [part for part in quoted if part not in said] == []
 
 
 def test_the_example_workflow_names_only_deployments_that_exist() -> None:

@@ -101,6 +101,10 @@ def test_the_study_that_ships_has_no_mistakes():
     ("arguments", "said"),
     [
         (["serve", "nothing"], "dicom-receiver"),
+        (["serve", "dicom-receiver", "--port", "104"], "COHORTFLOW_DICOM_PORT"),
+        (["serve", "worker", "--host", "0.0.0.0"], "nowhere"),
+        (["serve", "dask", "--port", "1"], "COHORTFLOW_DASK_ADDRESS"),
+        (["serve", "prefect", "--host", "::1"], "COHORTFLOW_PREFECT_API_URL"),
         (["user", "add", "x", "--role", "boss"], "coordinator"),
         (["demo", "--json", "/nowhere/table.json"], "/nowhere"),
         (["demo", "--dicom", "/nowhere"], "/nowhere"),

@@ -13,7 +13,7 @@ ENDPOINTS = Endpoints(Ports(site=1, dicom=2, xnat=3, prefect=4, dask=5, dask_das
 
 def environment(**options):
     return environment_of(
-        Home(Path("/home/of/it")), ENDPOINTS, generate_credentials(), options=LaunchOptions(quiet_period_s=2), **options
+        Home(Path("/srv/of/it")), ENDPOINTS, generate_credentials(), options=LaunchOptions(quiet_period_s=2), **options
     )
 
 
@@ -49,4 +49,4 @@ def test_a_database_named_by_the_user_is_kept():
     given = {"COHORTFLOW_GOVERNOR_DATABASE_URL": "postgresql+psycopg://host/governor"}
     found = environment(inherited=given)
     assert found["COHORTFLOW_GOVERNOR_DATABASE_URL"] == "postgresql+psycopg://host/governor"
-    assert found["COHORTFLOW_XNAT_DATABASE_URL"] == "sqlite:////home/of/it/databases/xnat.db"
+    assert found["COHORTFLOW_XNAT_DATABASE_URL"] == "sqlite:////srv/of/it/databases/xnat.db"

@@ -1,4 +1,4 @@
-"""A task base becomes a task's content; an answer becomes a decision."""
+"""A task base becomes a task's content."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import RejectedInput
-from tasks.review import Decision, decision_of, task_content
+from tasks.review import task_content
 from tasks.review.content import ReviewedSession, ShownMeasurement
 
 SESSION = ReviewedSession(
@@ -50,14 +50,3 @@ def test_a_base_of_the_study_governor_language_is_filled_unmodified():
 def test_a_base_that_cannot_be_filled_says_why(base, words):
     with pytest.raises(RejectedInput, match=words):
         task_content(base, SESSION)
-
-
-def test_answers_are_read():
-    assert decision_of({"decision": " Accept "}).decision is Decision.ACCEPT
-    assert decision_of({"decision": "reject", "comment": "neck inside"}).comment == "neck inside"
-
-
-@pytest.mark.parametrize("answer", [{}, {"decision": None}, {"decision": "maybe"}])
-def test_an_answer_without_decision_is_refused(answer):
-    with pytest.raises(RejectedInput, match="no decision"):
-        decision_of(answer)
