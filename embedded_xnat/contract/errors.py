@@ -14,6 +14,8 @@
     │   ├── OtherPlace            a plain PUT would move an object to another project
     │   ├── OtherType             a PUT names another type than the object has
     │   ├── SessionExists         an import would change a session and was not told how
+    │   ├── HoldsOthers           what is to be deleted holds sessions of another project
+    │   ├── HoldsWaiting          what is to be deleted has sessions in the prearchive
     │   ├── FolderInUse           another process has the data folder
     │   └── MergeConflict         an import does not fit to the session that is there
     ├── Forbidden
@@ -112,6 +114,28 @@ class SessionExists(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Session already exists, retry with overwrite enabled")
+
+
+class HoldsOthers(Conflict):
+    """What is to be deleted holds sessions of another project."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"Sessions that other projects own ({count}) belong to what is to be deleted, so nothing was deleted. Let "
+            "owners of those projects give them to another subject (PUT …?subject_ID=…), or delete them, first."
+        )
+        self.count = count
+
+
+class HoldsWaiting(Conflict):
+    """What is to be deleted has sessions in the prearchive."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"Sessions of the project ({count}) wait in the prearchive, so nothing was deleted. "
+            "Archive, move or delete them there first."
+        )
+        self.count = count
 
 
 class FolderInUse(Conflict):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from embedded_xnat.contract.errors import AlreadyThere, BadRequest, LabelTaken, NotAllowed
+from embedded_xnat.contract.errors import AlreadyThere, BadRequest, HoldsOthers, HoldsWaiting, LabelTaken, NotAllowed
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
 from embedded_xnat.db.site_tables import AccessRequestRow, CustomValueRow
@@ -18,6 +18,7 @@ from embedded_xnat.db.tables import (
     ExperimentRow,
     FileRow,
     MembershipRow,
+    PrearchiveRow,
     ProjectAliasRow,
     ProjectRow,
     ResourceRow,
@@ -231,7 +232,18 @@ def unshare(session: Session, row: SubjectRow | ExperimentRow, project_id: str) 
 
 
 def delete_project(session: Session, project: ProjectRow) -> None:
-    """Delete a project with everything in it; its id stays taken."""
+    """Delete a project with everything in it; its id stays taken.
+
+    Raises
+    ------
+    HoldsWaiting
+        If sessions of it are in the prearchive.
+    HoldsOthers
+        If sessions of other projects belong to its subjects.
+    """
+    waiting = select(PrearchiveRow.number).where(PrearchiveRow.project_id == project.id)
+    if count := len(session.exec(waiting).all()):
+        raise HoldsWaiting(count)
     for subject in session.exec(select(SubjectRow).where(SubjectRow.project_id == project.id)).all():
         delete_subject(session, subject)
     for experiment in session.exec(select(ExperimentRow).where(ExperimentRow.project_id == project.id)).all():
@@ -249,11 +261,20 @@ def delete_project(session: Session, project: ProjectRow) -> None:
 
 
 def delete_subject(session: Session, subject: SubjectRow) -> None:
-    """Delete a subject with its experiments."""
+    """Delete a subject with its experiments.
+
+    Raises
+    ------
+    HoldsOthers
+        If some of them belong to other projects: who owns the subject need not own those.
+    """
     statement = select(ExperimentRow).where(
         ExperimentRow.subject_id == subject.id, col(ExperimentRow.session_id).is_(None)
     )
-    for experiment in session.exec(statement).all():
+    experiments = session.exec(statement).all()
+    if others := sum(experiment.project_id != subject.project_id for experiment in experiments):
+        raise HoldsOthers(others)
+    for experiment in experiments:
         delete_experiment(session, experiment)
     _delete_shares(session, SUBJECTS, subject.id)
     _delete_resources(session, SUBJECTS, [subject.number])

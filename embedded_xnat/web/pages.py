@@ -176,8 +176,8 @@ def _pager(path: str, listing: views.Listing, lines: list[Any]) -> tuple[str | N
 
 def _subject_context(session: Session, found: Located) -> dict[str, Any]:
     assert found.subject is not None
-    named = found.project.id if found.project is not None and found.project is not found.owning_project else None
-    lines = queries.sessions(session, subject_id=found.subject.id, project_id=named, limit=500)
+    assert found.project is not None
+    lines = queries.sessions(session, subject_id=found.subject.id, project_id=found.project.id, limit=500)
     number = found.subject.number or 0
     return {"lines": lines, "resources": queries.resources(session, repository.SUBJECTS, number)}
 

@@ -93,31 +93,27 @@ def totals(session: Session, project_id: str) -> dict[str, int]:
 def sessions(
     session: Session,
     *,
-    project_id: str | None = None,
+    project_id: str,
     subject_id: str | None = None,
     text: str = "",
     before: int | None = None,
     limit: int = PAGE,
 ) -> list[SessionLine]:
-    """Return sessions of a project or subject, newest first, those shared into the project included."""
-    own = _sessions_statement(text, before=before, limit=limit)
+    """Return sessions of a subject as a project has it, or of a project, newest first, shared ones included."""
+    own = _sessions_statement(text, before=before, limit=limit).where(col(ExperimentRow.project_id) == project_id)
     if subject_id is not None:
         own = own.where(col(ExperimentRow.subject_id) == subject_id)
-    elif project_id is not None:
-        own = own.where(col(ExperimentRow.project_id) == project_id)
     lines = [_session_line(values) for values in session.connection().execute(own)]
-    if project_id is not None:
-        shared = _sessions_statement(text, before=before, limit=limit, label=col(ShareRow.label)).join(
-            ShareRow,
-            (col(ShareRow.owner_kind) == EXPERIMENTS)
-            & (col(ShareRow.owner_id) == col(ExperimentRow.id))
-            & (col(ShareRow.project_id) == project_id),
-        )
-        if subject_id is not None:
-            shared = shared.where(col(ExperimentRow.subject_id) == subject_id)
-            lines = [line for line in lines if line.project_id == project_id]
-        lines += [_session_line(values, shared=True) for values in session.connection().execute(shared)]
-        lines.sort(key=lambda line: -line.number)
+    shared = _sessions_statement(text, before=before, limit=limit, label=col(ShareRow.label)).join(
+        ShareRow,
+        (col(ShareRow.owner_kind) == EXPERIMENTS)
+        & (col(ShareRow.owner_id) == col(ExperimentRow.id))
+        & (col(ShareRow.project_id) == project_id),
+    )
+    if subject_id is not None:
+        shared = shared.where(col(ExperimentRow.subject_id) == subject_id)
+    lines += [_session_line(values, shared=True) for values in session.connection().execute(shared)]
+    lines.sort(key=lambda line: -line.number)
     return _with_scans(session, lines[:limit])
 
 
@@ -176,24 +172,28 @@ def _with_scans(session: Session, lines: list[SessionLine]) -> list[SessionLine]
 
 
 def subjects(
-    session: Session, project_id: str | None, *, text: str = "", before: int | None = None, limit: int = PAGE
+    session: Session, project_id: str, *, text: str = "", before: int | None = None, limit: int = PAGE
 ) -> list[SubjectLine]:
-    """Return subjects of a project, newest first, those shared into it included."""
-    own = _subjects_statement(text, before=before, limit=limit)
-    if project_id is not None:
-        own = own.where(col(SubjectRow.project_id) == project_id)
+    """Return subjects of a project, newest first, those shared into it included, with how many sessions it has of each."""
+    own = _subjects_statement(text, before=before, limit=limit).where(col(SubjectRow.project_id) == project_id)
     lines = [_subject_line(values) for values in session.connection().execute(own)]
-    if project_id is not None:
-        shared = _subjects_statement(text, before=before, limit=limit, label=col(ShareRow.label)).join(
-            ShareRow,
-            (col(ShareRow.owner_kind) == SUBJECTS)
-            & (col(ShareRow.owner_id) == col(SubjectRow.id))
-            & (col(ShareRow.project_id) == project_id),
-        )
-        lines += [_subject_line(values, shared=True) for values in session.connection().execute(shared)]
-        lines.sort(key=lambda line: -line.number)
+    shared = _subjects_statement(text, before=before, limit=limit, label=col(ShareRow.label)).join(
+        ShareRow,
+        (col(ShareRow.owner_kind) == SUBJECTS)
+        & (col(ShareRow.owner_id) == col(SubjectRow.id))
+        & (col(ShareRow.project_id) == project_id),
+    )
+    lines += [_subject_line(values, shared=True) for values in session.connection().execute(shared)]
+    lines.sort(key=lambda line: -line.number)
+    shown = select(col(ShareRow.owner_id)).where(
+        col(ShareRow.owner_kind) == EXPERIMENTS, col(ShareRow.project_id) == project_id
+    )
     counts = _counts(
-        session, col(ExperimentRow.subject_id), [one.id for one in lines], col(ExperimentRow.session_id).is_(None)
+        session,
+        col(ExperimentRow.subject_id),
+        [one.id for one in lines],
+        col(ExperimentRow.session_id).is_(None),
+        or_(col(ExperimentRow.project_id) == project_id, col(ExperimentRow.id).in_(shown)),
     )
     return [SubjectLine(**{**line.__dict__, "sessions": counts.get(line.id, 0)}) for line in lines[:limit]]
 

@@ -10,7 +10,9 @@ from embedded_xnat.web import queries
 
 READERS = {
     "sessions of a project": lambda session: queries.sessions(session, project_id="P", before=900, limit=51),
-    "sessions of a subject": lambda session: queries.sessions(session, subject_id="CF_S00001", limit=51),
+    "sessions of a subject": lambda session: queries.sessions(
+        session, project_id="P", subject_id="CF_S00001", limit=51
+    ),
     "subjects of a project": lambda session: queries.subjects(session, "P", before=900, limit=51),
     "projects": lambda session: queries.projects(session, Visitor("admin", everything=True), limit=51),
     "scans of a session": lambda session: queries.scans(session, "CF_E00001"),
