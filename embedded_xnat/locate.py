@@ -26,6 +26,9 @@ class Located:
         The project of the address, or the object's own one where the address names none.
     owning_project
         The project the object belongs to; another one than `project` for shared objects.
+    assessed
+        The session of an assessor that is reached without it. It says where files lie and nothing else: who may read
+        an assessor need not be allowed to read its session.
     """
 
     visitor: Visitor
@@ -37,6 +40,7 @@ class Located:
     assessor: ExperimentRow | None = None
     scan: ScanRow | None = None
     resource: ResourceRow | None = None
+    assessed: ExperimentRow | None = None
 
     @property
     def owner(self) -> tuple[str, int]:
@@ -58,13 +62,14 @@ class Located:
         """Where the innermost object's files lie."""
         assert self.owning_project is not None
         project_id = self.owning_project.id
-        if self.experiment is not None:
+        holder = self.experiment or self.assessed
+        if holder is not None:
             if self.scan is not None:
                 folder = PART_FOLDERS[ObjectKind(self.scan.kind)]
-                return Place(project_id, None, self.experiment.label, folder, self.scan.scan_id)
+                return Place(project_id, None, holder.label, folder, self.scan.scan_id)
             if self.assessor is not None:
-                return Place(project_id, None, self.experiment.label, "ASSESSORS", self.assessor.label)
-            return Place(project_id, session_label=self.experiment.label)
+                return Place(project_id, None, holder.label, PART_FOLDERS[ObjectKind.ASSESSOR], self.assessor.label)
+            return Place(project_id, session_label=holder.label)
         if self.subject is not None:
             return Place(project_id, subject_label=self.subject.label)
         return Place(project_id)
@@ -77,6 +82,8 @@ class Located:
             if self.scan is not None:
                 return f"{uri}/{self.scan.kind}/{self.scan.scan_id}"
             return f"{uri}/assessors/{self.assessor.id}" if self.assessor is not None else uri
+        if self.assessor is not None:
+            return f"/data/experiments/{self.assessor.id}"
         if self.subject is not None:
             return f"/data/subjects/{self.subject.id}"
         return f"/data/projects/{self.project.id}" if self.project is not None else "/data"
@@ -104,6 +111,7 @@ def locate(
     _locate_subject(session, found)
     _locate_experiment(session, found)
     _locate_part(session, found)
+    _enter_through_share(session, found)
     check(session, found, action)
     key = address.key(ObjectKind.RESOURCE)
     if key is not None:
@@ -125,6 +133,20 @@ def check(session: Session, found: Located, action: Action) -> None:
             raise NotAllowed(Action.READ.value, project.id)
     if action is not Action.READ and not _may(session, found.visitor, owning, action):
         raise NotAllowed(action.value, owning.id)
+
+
+def _enter_through_share(session: Session, found: Located) -> None:
+    """Choose a project that shows the object, where the address names none and the object's own is closed."""
+    row, owning = found.experiment or found.assessor or found.subject, found.owning_project
+    if row is None or owning is None or found.address.key(ObjectKind.PROJECT) is not None:
+        return
+    if found.visitor.everything or _may(session, found.visitor, owning, Action.READ):
+        return
+    for share in repository.shares_of(session, SUBJECTS if isinstance(row, SubjectRow) else EXPERIMENTS, row.id):
+        project = repository.project_by_id(session, share.project_id)
+        if project is not None and _may(session, found.visitor, project, Action.READ):
+            found.project = project
+            return
 
 
 def _is_title(address: Address) -> bool:
@@ -151,7 +173,7 @@ def _own(session: Session, found: Located, project_id: str) -> None:
     """Note the project an object belongs to."""
     if found.owning_project is None or found.owning_project.id != project_id:
         found.owning_project = repository.project_by_id(session, project_id)
-    if found.project is None:
+    if found.address.key(ObjectKind.PROJECT) is None:
         found.project = found.owning_project
 
 
@@ -173,17 +195,22 @@ def _locate_experiment(session: Session, found: Located) -> None:
         return
     project_id = found.project.id if found.project else None
     experiment = repository.experiment_of(session, project_id, key)
+    if experiment is None and found.address.key(ObjectKind.PROJECT) is None:
+        experiment = repository.experiment_by_id(session, key)  # of another project than its subject
     if experiment is None or (found.subject is not None and experiment.subject_id != found.subject.id):
         raise NoSuchObject("experiment")
     _own(session, found, experiment.project_id)
-    if experiment.session_id is not None:  # an assessor reached as an experiment
+    if experiment.session_id is not None:
         found.assessor = experiment
-        experiment = repository.experiment_by_id(session, experiment.session_id)
-    found.experiment = experiment
+        found.assessed = repository.experiment_by_id(session, experiment.session_id)
+    else:
+        found.experiment = experiment
 
 
 def _locate_part(session: Session, found: Located) -> None:
     if found.experiment is None:
+        if any(found.address.key(kind) is not None for kind in PART_FOLDERS):  # an assessor has no such parts
+            raise NoSuchObject("scan, reconstruction or assessor")
         return
     for kind in (ObjectKind.SCAN, ObjectKind.RECONSTRUCTION):
         key = found.address.key(kind)

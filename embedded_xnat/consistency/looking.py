@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from sqlmodel import select
 
 from embedded_xnat.consistency.records import Problem, Trouble
-from embedded_xnat.consistency.shelves import Shelves, folder_of_resource, read_moving, read_shelves
+from embedded_xnat.consistency.shelves import Shelves, read_moving, read_shelves
 from embedded_xnat.db.tables import FileRow, MoveRow, PrearchiveRow
 from embedded_xnat.domain.layout import PREARCHIVE
+from embedded_xnat.places import folder_of_resource
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import digest_of, walk
 from embedded_xnat.storage.holding import is_held

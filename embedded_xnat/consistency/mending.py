@@ -13,9 +13,9 @@ from sqlmodel import Session, SQLModel, col, select
 
 from embedded_xnat.consistency.looking import Inspector
 from embedded_xnat.consistency.records import Problem, Trouble
-from embedded_xnat.consistency.shelves import folder_of_resource
 from embedded_xnat.db.tables import FileRow, PrearchiveRow, ResourceRow
 from embedded_xnat.domain.layout import QUARANTINE
+from embedded_xnat.places import folder_of_resource
 from embedded_xnat.storage.archive import Archive
 from service_kit.tables import utc_now
 

@@ -45,7 +45,7 @@ def _in_archive(session: Session, archive: Archive, visitor: Visitor, source: st
     """Return the file that a source names."""
     address = address_of(source)
     found = locate(session, address, visitor)
-    if found.experiment is None and found.resource is None:
+    if found.experiment is None and found.assessor is None and found.resource is None:
         raise BadRequest("src is a session, a scan, a resource or a file.")
     if found.resource is not None:
         shelves = [service.shelf(found, found.resource)]

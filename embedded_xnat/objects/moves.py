@@ -26,9 +26,9 @@ def take_out(session: Session, visitor: Visitor, found: Located) -> None:
     NoSuchObject
         If it is a part of a shared object, which cannot be taken out alone.
     """
-    row = found.experiment or found.subject
+    row = found.experiment or found.assessor or found.subject
     locate(session, Address(found.address.steps[:1]), visitor, action=Action.DELETE)
-    is_part = found.assessor is not None or found.scan is not None
+    is_part = found.address.kind not in {ObjectKind.SUBJECT, ObjectKind.EXPERIMENT}
     if row is None or is_part or found.project is None or not changes.unshare(session, row, found.project.id):
         raise NoSuchObject("share")
 
@@ -95,8 +95,12 @@ def move_to_project(
         If the project owns it already.
     LabelTaken
         If the label is in use there.
+    BadRequest
+        If it is an assessor: its files lie with its session's.
     """
     session = change.session
+    if isinstance(row, ExperimentRow) and row.session_id is not None:
+        raise BadRequest("An assessor belongs to the project of its session; move the session, or share the assessor.")
     if row.project_id == target.id:
         raise AlreadyThere("The object in this project")
     label = check_label(label or row.label, what="label")

@@ -57,7 +57,7 @@ def list_shares(call: Call) -> Response:
     with call.archive.read() as session:
         found = locate(session, call.address, call.visitor)
         row = _shared_object(found)
-        kind = repository.EXPERIMENTS if found.experiment is not None else repository.SUBJECTS
+        kind = repository.SUBJECTS if isinstance(row, SubjectRow) else repository.EXPERIMENTS
         places = [(row.project_id, row.label)]
         places += [(each.project_id, each.label) for each in repository.shares_of(session, kind, row.id)]
         visible = visible_projects(call.visitor)

@@ -12,8 +12,11 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from embedded_xnat.contract.errors import NoSuchFile
+from embedded_xnat.db import repository
 from embedded_xnat.db.tables import FileRow, MoveRow
+from embedded_xnat.places import folder_of_resource
 from embedded_xnat.resources.service import Shelf
+from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
 
 #: Shown by a browser as they are; everything else is offered for saving.
@@ -48,7 +51,7 @@ def open_file(session: Session, files: FileStore, shelf: Shelf, file: FileRow) -
     Raises
     ------
     NoSuchFile
-        If it was deleted at this moment, or its bytes are lost.
+        If they are not there: a folder on the way is being renamed at this moment, or they are gone (`open_at_rest`).
     """
     path = str(shelf.folder / file.path)
     moves = select(MoveRow.source).where(MoveRow.target == path).order_by(col(MoveRow.number).desc())
@@ -59,6 +62,25 @@ def open_file(session: Session, files: FileStore, shelf: Shelf, file: FileRow) -
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             continue
     raise NoSuchFile
+
+
+def open_at_rest(archive: Archive, resource_number: int, path: str) -> tuple[FileRow, BinaryIO]:
+    """Open a file that was not where its row had said, after a change that is under way is finished.
+
+    Raises
+    ------
+    NoSuchFile
+        If it was deleted, or its bytes are lost.
+    """
+    with archive.read_at_rest() as session:
+        file = repository.file_of(session, resource_number, path)
+        folder = folder_of_resource(session, resource_number)
+        if file is None or folder is None:
+            raise NoSuchFile
+        try:
+            return file, archive.files.path(f"{folder}/{path}").open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise NoSuchFile from error
 
 
 def file_response(headers: Headers, handle: BinaryIO, file: FileRow) -> Response:

@@ -1,6 +1,7 @@
 """Answers requests for resources and files, except uploads. May import Starlette."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from sqlmodel import Session
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -15,7 +16,7 @@ from embedded_xnat.locate import Located, locate
 from embedded_xnat.objects import changes
 from embedded_xnat.objects.endpoints import Call, table
 from embedded_xnat.resources import service
-from embedded_xnat.resources.downloads import file_response, open_file
+from embedded_xnat.resources.downloads import file_response, open_at_rest, open_file
 from embedded_xnat.resources.service import Labels, Shelf
 from embedded_xnat.storage.zipping import Entry, tar_stream, zip_stream
 
@@ -37,6 +38,8 @@ def find_owner(session: Session, call: Call, action: Action = Action.READ) -> tu
             raise
     selector = address.steps[-1].key
     found = locate(session, Address(address.steps[:-1], address.aspect, address.rest), call.visitor, action=action)
+    if found.experiment is None:
+        raise NoSuchObject("scan")
     return found, selector
 
 
@@ -51,7 +54,8 @@ def find_shelves(session: Session, call: Call) -> list[Shelf]:
     found, selector = find_owner(session, call)
     key = call.address.key(ObjectKind.RESOURCE)
     owners = service.owners(session, found, selector)
-    if selector is None and truth(call.query.get("all"), name="all") and found.experiment is not None:
+    is_session = found.address.kind is ObjectKind.EXPERIMENT and found.experiment is not None
+    if selector is None and truth(call.query.get("all"), name="all") and is_session:
         owners += service.parts(session, found)
     shelves = [shelf for owner in owners for shelf in service.shelves(session, owner, key)]
     if key is not None and not shelves and selector is None and key not in {"ALL", "*"}:
@@ -121,15 +125,22 @@ def read_files(call: Call) -> Response:
             return table(call, service.file_rows(session, find_shelves(session, call), wanted_files(call)))
     with call.archive.read() as session:
         shelf, file = service.find_file(session, find_shelves(session, call), call.address.file_path)
-        handle = open_file(session, call.archive.files, shelf, file)
+        with suppress(NoSuchFile):
+            return file_response(call.request.headers, open_file(session, call.archive.files, shelf, file), file)
+    file, handle = open_at_rest(call.archive, file.resource_number, file.path)
     return file_response(call.request.headers, handle, file)
 
 
 def pack_files(call: Call, packing: str) -> Response:
     """Return the files of resources as a zip or tar stream, below a folder named after their owner."""
     with call.archive.read() as session:
-        shelves = find_shelves(session, call)
-        entries = service.zip_entries(session, shelves, call.archive.files.root, wanted_files(call))
+        entries = service.zip_entries(
+            session,
+            find_shelves(session, call),
+            call.archive.files.root,
+            again=lambda number, path: open_at_rest(call.archive, number, path)[1],
+            wanted=wanted_files(call),
+        )
     name = f"{call.address.steps[0].key if call.address.steps else 'files'}.{packing}"
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}"'.replace("\n", " ")
     headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}

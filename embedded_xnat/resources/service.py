@@ -1,8 +1,10 @@
 """Resources and their files: find, make, fill, list, delete. May import SQLModel."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from sqlmodel import Session
 
@@ -119,8 +121,9 @@ def shelf(owner: Located, resource: ResourceRow) -> Shelf:
 
 
 def _zip_root(owner: Located) -> str:
-    if owner.experiment is not None:
-        root = owner.experiment.label
+    holder = owner.experiment or owner.assessed
+    if holder is not None:
+        root = holder.label
         if owner.scan is not None:
             scan = owner.scan
             return f"{root}/{scan.kind}/{zip_folder(scan.scan_id, scan.data.get('type'))}"
@@ -176,11 +179,22 @@ def file_rows(session: Session, found: Sequence[Shelf], wanted: FileFilter = Fil
     return rows
 
 
-def zip_entries(session: Session, found: Sequence[Shelf], root: Path, wanted: FileFilter = FileFilter()) -> list[Entry]:
-    """Return what goes into a zip of resources."""
+def zip_entries(
+    session: Session,
+    found: Sequence[Shelf],
+    root: Path,
+    *,
+    again: Callable[[int, str], BinaryIO],
+    wanted: FileFilter = FileFilter(),
+) -> list[Entry]:
+    """Return what goes into a zip of resources; ``again`` opens a file by its resource and path when it has moved."""
     base = str(root)
     return [
-        Entry(f"{each.zip_folder}/{file.path}", f"{base}/{each.folder}/{file.path}")
+        Entry(
+            f"{each.zip_folder}/{file.path}",
+            f"{base}/{each.folder}/{file.path}",
+            partial(again, file.resource_number, file.path),
+        )
         for each, file in _files(session, found, wanted)
     ]
 

@@ -77,6 +77,18 @@ class Archive:
             uow.session.expunge_all()
 
     @contextmanager
+    def read_at_rest(self) -> Iterator[Session]:
+        """Open a transaction that only reads while nothing moves on disk: what rows say is there then.
+
+        For what was not found without it: it waits until a change under way is finished.
+        """
+        with self.files.changing:
+            if self._is_unsettled:
+                self.settle()
+            with self.read() as session:
+                yield session
+
+    @contextmanager
     def change(self) -> Iterator[Change]:
         """Open a change: committed at a clean exit, then finished on disk."""
         with self.files.changing:

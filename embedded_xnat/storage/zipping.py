@@ -5,20 +5,36 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file to pack, with its path in the archive."""
+    """A file to pack, with its path in the archive.
+
+    Parameters
+    ----------
+    again
+        Opens the file where it is by now, when it is no longer at its path: an archive is sent for minutes.
+    """
 
     name: str
     path: str | Path
+    again: Callable[[], BinaryIO] | None = None
+
+    def open(self) -> BinaryIO:
+        """Open the file."""
+        try:
+            return Path(self.path).open("rb")
+        except (FileNotFoundError, NotADirectoryError):
+            if self.again is None:
+                raise
+            return self.again()
 
 
 class _Pipe(io.RawIOBase):
@@ -54,15 +70,13 @@ def zip_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for entry in entries:
-            info = zipfile.ZipInfo.from_file(entry.path, entry.name, strict_timestamps=False)
-            with (
-                Path(entry.path).open("rb") as source,
-                archive.open(info, "w", force_zip64=info.file_size >= 2**31) as sink,
-            ):
-                while chunk := source.read(CHUNK):
-                    sink.write(chunk)
-                    if pipe.waiting >= CHUNK:
-                        yield pipe.take()
+            with entry.open() as source:
+                info = zipfile.ZipInfo.from_file(f"/dev/fd/{source.fileno()}", entry.name, strict_timestamps=False)
+                with archive.open(info, "w", force_zip64=info.file_size >= 2**31) as sink:
+                    while chunk := source.read(CHUNK):
+                        sink.write(chunk)
+                        if pipe.waiting >= CHUNK:
+                            yield pipe.take()
     yield pipe.take()
 
 
@@ -78,7 +92,7 @@ def _tar_pieces(entries: Iterable[Entry]) -> Iterator[bytes]:
     # tarfile itself would collect a whole file before any of it could be taken out
     for entry in entries:
         info = tarfile.TarInfo(entry.name)
-        with Path(entry.path).open("rb") as source:
+        with entry.open() as source:
             stat = os.fstat(source.fileno())
             info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), 0o644
             piece = info.tobuf(tarfile.PAX_FORMAT)

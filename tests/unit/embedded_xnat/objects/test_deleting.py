@@ -53,6 +53,18 @@ def test_a_subject_can_go_when_the_other_project_has_given_its_sessions_to_anoth
     assert labels(mary, "/data/projects/Q/experiments") == {"E_Q", "E_M"}
 
 
+def test_a_session_is_not_read_through_its_subject_in_another_project(two_owners, session_uri: str) -> None:
+    olive, mary = two_owners
+    theirs = mary.get("/data/projects/Q/experiments").json()["ResultSet"]["Result"]
+    for row in theirs:
+        uri = f"/data/subjects/CF_S00001/experiments/{row['ID']}"
+        assert mary.get(uri).status_code == 200
+        assert olive.get(uri).status_code == 404
+        assert olive.get(f"{uri}/resources/R/files/a").status_code == 404
+    assert olive.get("/data/subjects/CF_S00001/experiments/CF_E00001").status_code == 200
+    assert mary.get("/data/subjects/CF_S00001/experiments/CF_E00001").status_code == 404
+
+
 def test_the_page_of_a_subject_shows_the_sessions_of_the_project_alone(two_owners, admin) -> None:
     olive, mary = two_owners
     html = {"accept": "text/html"}

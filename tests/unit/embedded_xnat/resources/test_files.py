@@ -5,8 +5,12 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Timer
 
 import pytest
+
+from embedded_xnat.resources import endpoints
 
 
 def rows(response) -> list[dict[str, str]]:
@@ -136,6 +140,27 @@ def test_a_file_that_is_being_replaced_is_never_served_with_the_other_digest(ser
     assert admin.get(digits).content == b"new bytes"
 
 
+def test_a_file_is_there_while_its_session_is_being_renamed(server, admin, as_user, digits: str, session_uri) -> None:
+    """Between the commit and the rename on disk the row says the new place, and the bytes lie in the old one."""
+    archive = server.app.state.archive
+    finish, committed, go_on = archive._finish, Event(), Event()
+
+    def finish_late(rows) -> None:
+        committed.set()
+        go_on.wait(10)
+        finish(rows)
+
+    archive._finish = finish_late
+    number = rows(admin.get(f"{session_uri}/resources"))[0]["xnat_abstractresource_id"]
+    with ThreadPoolExecutor(2) as pool:
+        renamed = pool.submit(admin.put, session_uri, params={"label": "NEW"})
+        assert committed.wait(10)
+        read = pool.submit(as_user("admin").get, f"/data/experiments/CF_E00001/resources/{number}/files/a.bin")
+        Timer(0.2, go_on.set).start()
+        assert (read.result().status_code, read.result().content) == (200, b"0123456789")
+        assert renamed.result().status_code == 200
+
+
 def test_forms_bring_several_files_in_pieces(admin, session_uri: str) -> None:
     uri = f"{session_uri}/resources/R/files"
     large = bytes(range(256)) * 20_000
@@ -259,6 +284,22 @@ def test_archives_have_the_folders_that_clients_expect(admin, filled: str, kind:
     everything = names(admin.get(f"{filled}/files", params={"format": kind, "all": "true"}), kind)
     assert {scan, own} < everything
     assert len(everything) == 4
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_is_whole_when_what_it_holds_is_renamed_on_the_way(
+    admin, filled: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = endpoints._pack
+
+    def rename_and_pack(entries, packing: str):
+        assert admin.put(f"{filled}/assessors/QC1", params={"label": "QC2"}).status_code == 200
+        assert admin.put(filled, params={"label": "NEW"}).status_code == 200
+        return pack(entries, packing)
+
+    before = names(admin.get(f"{filled}/files", params={"format": kind, "all": "true"}), kind)
+    monkeypatch.setattr(endpoints, "_pack", rename_and_pack)
+    assert names(admin.get(f"{filled}/files", params={"format": kind, "all": "true"}), kind) == before
 
 
 def test_files_can_be_chosen_by_what_was_said_about_them(admin, filled: str) -> None:

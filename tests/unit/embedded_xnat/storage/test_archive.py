@@ -244,3 +244,20 @@ def test_one_process_at_a_time_has_the_folder(tmp_path: Path) -> None:
     holding.release()
     assert not is_held(tmp_path / "data")
     Holding(tmp_path / "data", patience_s=0).release()
+
+
+def test_what_a_full_disk_left_undone_is_done_before_a_read_at_rest(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with archive.change() as change:
+        change.place([(written(archive, b"mine"), PurePosixPath("P/a/x"))])
+
+    def full(*_):
+        raise OSError("full")
+
+    monkeypatch.setattr(archive.files, "move", full)
+    with pytest.raises(OSError, match="full"), archive.change() as change:
+        change.move(PurePosixPath("P/a"), PurePosixPath("P/b"))
+    monkeypatch.undo()
+    with archive.read_at_rest():
+        assert archive.files.path("P/b/x").read_bytes() == b"mine"

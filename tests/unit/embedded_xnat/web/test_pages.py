@@ -103,7 +103,10 @@ def test_a_shared_session_shows_in_the_other_project_and_opens_there(browser_of,
     assert "ELSE" in page
     assert "shared from P" in page
     assert zoe.get("/projects/OTHER/experiments/CF_E00001").status_code == 200
-    assert zoe.get("/experiments/CF_E00001").status_code == 404
+    site_wide = zoe.get("/experiments/CF_E00001")
+    assert 'href="/projects/OTHER"' in site_wide.text
+    assert 'href="/projects/P"' not in site_wide.text
+    assert browser_of("carl").get("/experiments/CF_E00001").status_code == 404
 
 
 def test_lists_go_on_page_by_page_and_lose_nothing(browser, admin):
