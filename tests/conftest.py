@@ -24,16 +24,18 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
-    """Keep a file's tests together with ``--dist loadfile``, and all that use the one house of tests/e2e."""
+    """Keep tests together with ``--dist loadfile``: those of a file, and of folders that share more."""
     return ByHouse(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 class ByHouse(LoadScopeScheduling):
-    """Gives whole files to workers, the end-to-end tests as one."""
+    """Gives whole files to workers; those that share something dear, such as a house, as one."""
+
+    TOGETHER = ("tests/e2e/", "tests/integration/tasks/")
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "tests/e2e" if file.startswith("tests/e2e/") else file
+        return next((folder for folder in self.TOGETHER if file.startswith(folder)), file)
 
 
 def missing(part: str, how: str) -> None:

@@ -62,13 +62,15 @@ class KeptProcess:
             if self._stopping.is_set():
                 return
             lived_s = time.monotonic() - began
-            delay_s = self._policy.delay_after(lived_s=lived_s)
+            log = self._home.log(self.spec.name)
+            # a process that was killed had no last words: the line before is of another matter
+            last_words = last_line_of(log) if code > 0 else ""
+            delay_s = self._policy.delay_after(lived_s=lived_s, last_words=last_words)
             logger.warning(
                 "process ended by itself",
                 extra={"child": self.spec.name, "code": code, "lived_s": round(lived_s, 1), "restart_in_s": delay_s},
             )
             if delay_s is None:
-                log = self._home.log(self.spec.name)
                 raise ProcessGaveUp(
                     self.spec.title, deaths=self._policy.fast_deaths, log=log, last_line=last_line_of(log)
                 )

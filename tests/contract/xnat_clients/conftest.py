@@ -1,14 +1,14 @@
 """A real server in a process of its own, and a real client."""
 
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import httpx
@@ -16,9 +16,13 @@ import pytest
 
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
+from tests.contract.xnat_clients.serve import serve
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 USER, PASSWORD = "admin", "correct horse battery"
+
+#: Servers are forked from a process that has imported everything; what an import takes is not what is tested here.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([serve.__module__])
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Server:
     home: Path
     port: int
     prefix: str = "CF"
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    process: ForkServerProcess | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -37,16 +41,10 @@ class Server:
     def start(self) -> float:
         """Start and wait until it is ready; return how many seconds that took."""
         began = time.monotonic()
-        command = [
-            sys.executable,
-            str(Path(__file__).with_name("serve.py")),
-            str(self.home),
-            str(self.port),
-            self.prefix,
-        ]
-        self.process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+        self.process = FORKS.Process(target=serve, args=(self.home, self.port, self.prefix), daemon=True)
+        self.process.start()
         while True:
-            assert self.process.poll() is None, "the server ended by itself"
+            assert self.process.is_alive(), "the server ended by itself"
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
                     return time.monotonic() - began
@@ -56,9 +54,10 @@ class Server:
             time.sleep(0.05)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(how)
-            self.process.wait(20)
+        if self.process is not None and self.process.is_alive():
+            os.kill(self.process.pid, how)
+            self.process.join(20)
+            assert not self.process.is_alive(), "the server does not end"
 
     @contextmanager
     def client(self) -> Iterator[httpx.Client]:

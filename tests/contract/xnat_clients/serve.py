@@ -1,6 +1,5 @@
-"""Runs an embedded XNAT in a process of its own, for the tests: ``python serve.py HOME PORT PREFIX``."""
+"""Runs an embedded XNAT in a process of its own, for the tests."""
 
-import sys
 from pathlib import Path
 
 import uvicorn
@@ -8,8 +7,9 @@ import uvicorn
 from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
 
-if __name__ == "__main__":
-    home, port, prefix = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+
+def serve(home: Path, port: int, prefix: str) -> None:
+    """Serve until SIGTERM."""
     settings = EmbeddedXnatSettings(
         data_dir=home / "data",
         database_url=f"sqlite:///{home}/xnat.db",

@@ -132,16 +132,15 @@ def test_the_receiver_answers_an_echo(house):
     assoc.release()
 
 
-def test_a_launcher_killed_with_sigkill_leaves_nothing_and_starts_again(tmp_path):
-    running = Running(tmp_path / "home")
-    first = running.endpoints()
-    family = running.family()
+def test_a_launcher_killed_with_sigkill_leaves_nothing_and_starts_again(house):
+    first = house.endpoints()
+    family = house.family()
     assert len(family) >= 7
-    running.process.kill()
-    running.process.wait()
-    running.until(lambda: gone(family), timeout_s=10)
-    (tmp_path / "home" / "endpoints.json").unlink()  # a killed launcher leaves it; the next one replaces it
-    again = Running(tmp_path / "home")
+    house.process.kill()
+    house.process.wait()
+    house.until(lambda: gone(family), timeout_s=10)
+    (house.home / "endpoints.json").unlink()  # a killed launcher leaves it; the next one replaces it
+    again = Running(house.home)
     second = again.endpoints()
     assert second["users"] == first["users"]
     assert second["gateway"]["token"] == first["gateway"]["token"]
@@ -152,8 +151,8 @@ def test_a_launcher_killed_with_sigkill_leaves_nothing_and_starts_again(tmp_path
     assert again.process.wait(30) == 0
     assert time.monotonic() - began < 10
     assert gone(family)
-    assert not (tmp_path / "home" / "endpoints.json").exists()
-    assert not list((tmp_path / "home" / "run").glob("*.pid"))
+    assert not (house.home / "endpoints.json").exists()
+    assert not list((house.home / "run").glob("*.pid"))
 
 
 def test_a_process_that_cannot_start_ends_everything_with_a_sentence(tmp_path):

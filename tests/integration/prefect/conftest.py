@@ -73,6 +73,7 @@ class Place:
         self.api_url = f"http://127.0.0.1:{self.port}/api"
         self.client = httpx.Client(base_url=self.api_url, timeout=30, trust_env=False)
         self.processes: list[Process] = []
+        self.deployments: dict[str, str] = {}
         self.server: Process | None = None
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -121,7 +122,9 @@ class Place:
 
     def order(self, flow: str, *, key: str | None = None, **parameters) -> str:
         body = {"parameters": parameters, **({"idempotency_key": key} if key else {})}
-        return self.post(f"/deployments/{self.deployment(flow)['id']}/create_flow_run", body)["id"]
+        if flow not in self.deployments:
+            self.deployments[flow] = self.deployment(flow)["id"]
+        return self.post(f"/deployments/{self.deployments[flow]}/create_flow_run", body)["id"]
 
     def run(self, run_id: str) -> dict:
         return self.client.get(f"/flow_runs/{run_id}").json()

@@ -18,6 +18,19 @@ def test_repeated_fast_deaths_are_given_up():
     assert [policy.delay_after(lived_s=0.5) for _ in range(5)][-1] is None
 
 
+def test_the_same_last_words_three_times_are_enough():
+    policy = RestartPolicy()
+    words = ["set A", "set B", "set B"]
+    assert all(policy.delay_after(lived_s=2, last_words=said) is not None for said in words)
+    assert policy.delay_after(lived_s=2, last_words="set B") is None
+
+
+def test_deaths_without_words_are_counted_as_before():
+    policy = RestartPolicy()
+    assert [policy.delay_after(lived_s=2) for _ in range(4)][-1] is not None
+    assert policy.delay_after(lived_s=2) is None
+
+
 def test_a_process_that_lived_starts_afresh():
     policy = RestartPolicy(most_fast_deaths=3)
     policy.delay_after(lived_s=0.1)
