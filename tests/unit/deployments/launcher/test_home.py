@@ -11,6 +11,7 @@ import pytest
 from deployments.errors import HomeFromNewerVersion, HomeInUse, HomeNotWritable
 from deployments.launcher.home import Home, default_home, read_json, version_key, write_json
 from deployments.launcher.house import House
+from deployments.launcher.ports import PortWishes
 
 
 @pytest.fixture
@@ -97,5 +98,5 @@ def test_the_default_home_follows_the_environment(monkeypatch, tmp_path):
 def test_a_start_clears_what_killed_workers_left_in_the_scratch_folder(home):
     (home.work / "execution-7-1").mkdir()
     (home.work / "execution-7-1" / "volume.nii.gz").write_bytes(b"x")
-    with House(home).prepared():
+    with House(home, wishes=PortWishes(site=0, dicom=0)).prepared():
         assert not list(home.work.iterdir())
