@@ -43,11 +43,7 @@ class Right:
 
     def covers(self, study: str | None, site: str | None) -> bool:
         """Tell whether it holds for arrivals of a study and site; what is not routed yet needs it everywhere."""
-        held = self.principal.scope_reach(self.scope)
-        return (None, None) in held or any(
-            study is not None and own_study in {None, study} and own_site in {None, site}
-            for own_study, own_site in held
-        )
+        return self.principal.holds(self.scope, study=study, site=site)
 
     def need(self, study: str | None, site: str | None) -> None:
         """Check that it holds for a study and site.

@@ -163,6 +163,22 @@ class Principal:
             return frozenset()
         return frozenset((grant.study, grant.site) for grant in self.grants if scope in _SCOPES[grant.role])
 
+    def holds(self, scope: str, *, study: str | None, site: str | None) -> bool:
+        """Tell whether `scope` is allowed for a thing of `study` and `site`.
+
+        `None` is no question about any study or site, as in `has_scope`, but a thing that belongs to none: it takes a
+        right for all of them.
+
+        Examples
+        --------
+        >>> eve = Principal("eve", "Eve", frozenset({Grant(Role.engineer, "brain", "ams")}))
+        >>> eve.has_scope("gateway:execute", study="brain"), eve.holds("gateway:execute", study="brain", site=None)
+        (True, False)
+        """
+        return any(
+            own_study in {None, study} and own_site in {None, site} for own_study, own_site in self.scope_reach(scope)
+        )
+
     def studies(self, roles: str | Iterable[str]) -> frozenset[str] | None:
         """Return the studies in which one of `roles` is held; `None` stands for every study.
 

@@ -52,6 +52,20 @@ def test_a_scope_holds_in_the_studies_of_the_grant_only():
     assert not coordinator.has_scope("governor:write", study="chest")
 
 
+def test_what_belongs_to_no_site_takes_a_right_for_all_sites():
+    one_site = someone(Grant(Role.engineer, study="brain", site="leiden"))
+    assert one_site.holds("governor:execute", study="brain", site="leiden")
+    assert not one_site.holds("governor:execute", study="brain", site=None)
+    assert someone(Grant(Role.engineer, study="brain")).holds("governor:execute", study="brain", site=None)
+    assert not someone(Grant(Role.engineer, study="brain")).holds("governor:execute", study=None, site=None)
+
+
+@given(PRINCIPALS, st.sampled_from(Scope), LABELS, LABELS)
+def test_whoever_holds_a_scope_for_a_thing_has_it_there(principal, scope, study, site):
+    if principal.holds(scope, study=study, site=site):
+        assert principal.has_scope(scope, study=study, site=site)
+
+
 def test_a_token_opens_pages_only_with_every_scope_of_a_role():
     gateway_only = someone(Grant(Role.admin), scopes=frozenset({"gateway:read", "gateway:write"}))
     assert gateway_only.may(Role.coordinator)
