@@ -45,13 +45,15 @@ class Execution:
         self.log.append(line)
         await self._put(status="running", run_log="\n".join(self.log))
 
-    async def succeed(self, **result_values: Any) -> None:
-        """Answer: finished, success."""
+    async def succeed(self, **result_values: Any) -> bool:
+        """Answer: finished, success. Return whether the answer was in time."""
         await self._put(status="finished", result="success", result_values=result_values, run_log="\n".join(self.log))
+        return self.is_open
 
-    async def wait_for_a_person(self, **result_values: Any) -> None:
-        """Answer: waiting; somebody else will finish it."""
+    async def wait_for_a_person(self, **result_values: Any) -> bool:
+        """Answer: waiting; somebody else will finish it. Return whether the answer was in time."""
         await self._put(status="waiting", result_values=result_values, run_log="\n".join(self.log))
+        return self.is_open
 
     async def fail(self, reason: str) -> None:
         """Answer: finished, failed, with a sentence."""

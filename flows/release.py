@@ -7,6 +7,8 @@ from prefect import flow
 from flows.executions import execution_of
 from flows.outside import outside
 from flows.wiring import wired
+from flows.withdraw import leave_release
+from study_governor.contract.states import ExecutionResult
 from tasks.errors import RejectedInput
 from tasks.export.prefect_tasks import write
 from tasks.export.release import release_table
@@ -17,7 +19,7 @@ async def release(execution_id: int) -> str:
     """Release a session.
 
     Inputs: the session's measurements, from the governor. Outputs: ``released``, ``failed``, or ``closed`` when the
-    execution was resolved before. Side effects: the study's table (CSV and JSON) in the release folder; the execution
+    execution was resolved before, or the session went on meanwhile. Side effects: the study's table (CSV and JSON) in the release folder; the execution
     answered. Running it again writes the same table.
     """
     outcome = "failed"
@@ -36,6 +38,10 @@ async def release(execution_id: int) -> str:
             folder = wiring.settings.releases_dir / study.name
             written = await write(folder, record.experiment.label, rows, stem=study.name)
             await execution.say(f"Released {len(rows)} measurement(s); the table has {written.row_count} rows.")
-            await execution.succeed(release=str(written.csv), rows=len(rows))
-            outcome = "released"
+            if await execution.succeed(release=str(written.csv), rows=len(rows)):
+                return "released"
+            outcome = "closed"
+            record = await outside(governor.execution, execution_id)
+            if not record.is_current and record.result != ExecutionResult.SUCCESS:
+                await leave_release(wiring, record)
     return outcome

@@ -10,8 +10,8 @@ from prefect import flow
 from flows.executions import Execution, execution_of
 from flows.outside import outside
 from flows.wiring import wired
+from flows.withdraw import task_key, withdraw_task
 from task_supervisor.contract.schemas import TaskIn
-from task_supervisor.contract.states import TaskStatus
 from tasks.errors import RejectedInput
 from tasks.review.content import ReviewedSession, ShownMeasurement
 from tasks.review.prefect_tasks import fill_task
@@ -35,29 +35,16 @@ async def request_review(execution_id: int) -> str:
         async with execution_of(wiring.governor(), execution_id) as execution:
             if not execution.is_open:
                 return "closed"
-            await _withdraw_earlier(wiring, execution)
             task = await _task(wiring, execution)
-            made = await outside(wiring.supervisor().create_task, task, idempotency_key=f"execution-{execution_id}")
+            made = await outside(wiring.supervisor().create_task, task, idempotency_key=task_key(execution_id))
             await execution.say(f"Task {made.id} waits for a reader.")
-            await execution.wait_for_a_person(task_uri=made.uri, task_url=made.web_uri)
-            state = "waiting"
+            if await execution.wait_for_a_person(task_uri=made.uri, task_url=made.web_uri):
+                return "waiting"
+            record = await outside(wiring.governor().execution, execution_id)
+            if record.status.is_resolved or not record.is_current:  # else a later attempt waits for the same task
+                await withdraw_task(wiring, execution_id)
+            state = "closed"
     return state
-
-
-async def _withdraw_earlier(wiring: Wiring, execution: Execution) -> None:
-    """Take back what an earlier pass of the session through the workflow asked and nobody answered."""
-    governor, supervisor = wiring.governor(), wiring.supervisor()
-    for action in await outside(governor.actions, execution.record.experiment.id):
-        for brief in action.executions:
-            if brief.id == execution.record.id or brief.function != execution.record.callback.function:
-                continue
-            task_uri = (await outside(governor.execution, brief.id)).result_values.get("task_uri")
-            if task_uri is None:
-                continue
-            task = await outside(supervisor.task, int(str(task_uri).rsplit("/", 1)[-1]))
-            if task.status in {TaskStatus.QUEUED, TaskStatus.CLAIMED}:
-                await outside(supervisor.abort, task.id, reason="The session is reviewed anew.")
-                await execution.say(f"Task {task.id} of an earlier pass was withdrawn.")
 
 
 async def _task(wiring: Wiring, execution: Execution) -> TaskIn:

@@ -12,7 +12,7 @@ from service_kit.outbox import Dispatcher
 from study_governor.db.tables import Outbox
 from study_governor.engine.orders import Orders
 from study_governor.engine.service import Engine
-from study_governor.engine.steps import ORDER_KIND
+from study_governor.engine.steps import ORDER_KIND, WITHDRAWAL_KIND
 from study_governor.engine.watch import Watch
 from study_governor.executions.service import Executions
 from study_governor.experiments.service import Experiments
@@ -79,7 +79,7 @@ def join_services(
     dispatcher = Dispatcher(
         database,
         Outbox,
-        handlers={ORDER_KIND: orders.dispatch},
+        handlers={ORDER_KIND: orders.dispatch, WITHDRAWAL_KIND: orders.withdraw},
         on_dead=orders.bury,
         max_attempts=_MAX_DELIVERIES,
     )

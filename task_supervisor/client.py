@@ -106,7 +106,10 @@ class SupervisorClient:
         return TaskOut.model_validate(self._ask("GET", f"tasks/{task_id}"))
 
     def tasks(self, **filters: str | int | None) -> Iterator[TaskSummary]:
-        """Yield all tasks that a filter lets through: project, template, status, user, tag, application_name."""
+        """Yield all tasks that a filter lets through.
+
+        Filters: project, template, status, user, tag, application_name, idempotency_key.
+        """
         cursor: str | None = None
         while True:
             params = {name: value for name, value in {**filters, "cursor": cursor}.items() if value is not None}

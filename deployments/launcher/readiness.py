@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deployments.launcher.endpoints import Endpoints
 
 WORK_POOL = "warm"
-FLOWS = ("receive-session", "extract-biomarkers", "request-review", "release")
+FLOWS = ("receive-session", "extract-biomarkers", "request-review", "release", "withdraw")
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,22 @@ class Workflow:
         return StateKind.OPERATOR if state.transitions else StateKind.END
 
 
+#: The flow that brings a session's measurements into the release, under whatever deployment.
+RELEASE_FLOW = "release"
+
+
+def is_release(callback: Callback) -> bool:
+    """Tell whether the callback brings a session's measurements into the release.
+
+    Examples
+    --------
+    >>> is_release(Callback("r", "prefect_flow", {"deployment": "release/warm"}))
+    True
+    """
+    flow = str(callback.arguments.get("deployment", "")).partition("/")[0]
+    return callback.function == "prefect_flow" and flow == RELEASE_FLOW
+
+
 def is_person(callback: Callback) -> bool:
     """Tell whether a person answers the callback."""
     return RUNNERS.get(callback.function) is StateKind.PERSON or callback.function == "create_taskgroup"

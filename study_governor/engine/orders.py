@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from service_kit.errors import Unavailable
+from service_kit.errors import Conflict, Unavailable
 from service_kit.flow_orders import FlowRunId
 from service_kit.tables import utc_now
 from study_governor.contract.states import ExecutionStatus
 from study_governor.db.tables import ExecutionRow, ExperimentRow
 from study_governor.domain.workflow import RUNNERS
 from study_governor.engine.records import Pending, ToOrder
-from study_governor.engine.steps import lock_experiment, order_execution
+from study_governor.engine.steps import ORDER_KIND, lock_experiment, order_execution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVIEW_DEPLOYMENT = "request-review/warm"
+WITHDRAWAL_DEPLOYMENT = "withdraw/warm"
 MAX_ATTEMPTS = 5
 _UNRESOLVED = (ExecutionStatus.CREATED.value, ExecutionStatus.QUEUED.value, ExecutionStatus.RUNNING.value)
 _DELAYS_S = (0.0, 5.0, 20.0, 60.0)
@@ -93,8 +94,30 @@ class Orders:
         self._note_ordered(wanted, flow_run_id)
         return {"flow_run_id": flow_run_id}
 
+    def withdraw(self, order: Order) -> Mapping[str, Any]:
+        """Order the flow that takes back what an execution brought out, until one run of it has come to its end.
+
+        Raises
+        ------
+        Unavailable
+            While a run is under way; the dispatcher asks again.
+        """
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            flow_run_id = self._flow_orders.order(
+                WITHDRAWAL_DEPLOYMENT, parameters=order.payload, idempotency_key=f"{order.key}-{attempt}"
+            )
+            state = self._flow_orders.state(flow_run_id)
+            if state is None or not state.terminal:
+                raise Unavailable("The withdrawal is under way.")
+            if state.type == "COMPLETED":
+                return {"flow_run_id": flow_run_id}
+        raise Conflict(f"The flow {WITHDRAWAL_DEPLOYMENT} died {MAX_ATTEMPTS} times.")
+
     def bury(self, order: Order, error: str) -> None:
         """End an execution whose order the dispatcher gave up."""
+        if order.kind != ORDER_KIND:
+            logger.error("withdrawal given up", extra={"execution": order.payload["execution_id"]})
+            return
         self._engine.give_up(
             int(order.payload["execution_id"]),
             reason=f"its flow could not be started: {error}",

@@ -22,7 +22,14 @@ from study_governor.domain.engine import decide_advance, decide_creation, decide
 from study_governor.domain.facts import ExperimentFacts, Facts, naive_utc
 from study_governor.domain.values import map_variables, with_texts, without_unstorable
 from study_governor.engine.records import ENGINE, Answer, Moved
-from study_governor.engine.steps import apply_decision, lock_experiment, read_facts, set_variables
+from study_governor.engine.steps import (
+    apply_decision,
+    lock_experiment,
+    read_facts,
+    set_variables,
+    withdraw_findings,
+    withdraw_question,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,10 +91,15 @@ class Engine:
         self._announce(uow, experiment)
 
     def restart(self, uow: UnitOfWork, experiment: ExperimentRow, *, actor: str, freetext: str) -> None:
-        """Let a session begin again, in the transaction that notes why. What still runs for it is given up."""
+        """Let a session begin again, in the transaction that notes why.
+
+        What still runs for it is given up, what was found in it before is forgotten, and it leaves the release.
+        """
         assert experiment.id is not None
         experiment = lock_experiment(uow.session, experiment.id)
         stored = self._workflows.get(uow.session, experiment.workflow_id)
+        assert experiment.id is not None
+        withdraw_findings(uow, stored, experiment.id)
         decision = decide_restart(stored.workflow, read_facts(uow.session, experiment, stored, now=self._clock()))
         apply_decision(uow, experiment, stored, decision, actor=actor, freetext=freetext)
         self._announce(uow, experiment)
@@ -234,6 +246,8 @@ class Engine:
         uow.session.flush()
         if execution.status != ExecutionStatus.FINISHED:
             return
+        if actor == ENGINE:
+            withdraw_question(uow, stored, execution)
         assert experiment.id is not None
         if execution.result == ExecutionResult.SUCCESS:
             set_variables(uow.session, experiment.id, map_variables(callback.variable_map, execution.result_values))

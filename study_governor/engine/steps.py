@@ -9,22 +9,32 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import col, select
 
 from service_kit.outbox import enqueue
 from service_kit.tables import utc_now
 from study_governor.contract.errors import MovedMeanwhile, ThingUnknown
 from study_governor.contract.states import (
+    ArtifactKind,
     Attention,
     ExecutionResult,
     ExecutionStatus,
     Trigger,
     VariableType,
 )
-from study_governor.db.tables import ActionRow, ExecutionRow, ExperimentRow, Outbox, VariableRow
+from study_governor.db.tables import (
+    ActionRow,
+    ArtifactRow,
+    ExecutionRow,
+    ExperimentRow,
+    MeasurementRow,
+    Outbox,
+    VariableRow,
+)
 from study_governor.domain.facts import ExecutionFacts, ExperimentFacts, Facts, naive_utc
 from study_governor.domain.values import pack, unpack
+from study_governor.domain.workflow import is_person, is_release
 from study_governor.engine.records import ENGINE
 
 if TYPE_CHECKING:
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
     from study_governor.domain.engine import Decision, Step, Test
 
 ORDER_KIND = "flow"
+WITHDRAWAL_KIND = "withdrawal"
 _CAUSE_LENGTH = 300
 
 
@@ -115,7 +126,8 @@ def apply_decision(
     for number, step in enumerate(decision.steps):
         now = utc_now()
         if action_id is not None:
-            cause = _close_action(session, action_id, tests=_written(step.tests, step.source, stored), now=now) or cause
+            tests = _written(step.tests, step.source, stored)
+            cause = _close_action(uow, stored, action_id, tests=tests, now=now) or cause
         version += 1
         action = _insert_action(session, experiment, stored, step, sequence=version, now=now)
         action.actor = actor if number == 0 else ENGINE
@@ -159,8 +171,11 @@ def _compare_and_set(
         raise MovedMeanwhile(experiment.id, state=stored.label_of(experiment.state_id))
 
 
-def _close_action(session: Session, action_id: int, *, tests: list[dict[str, Any]], now: datetime) -> str | None:
+def _close_action(
+    uow: UnitOfWork, stored: StoredWorkflow, action_id: int, *, tests: list[dict[str, Any]], now: datetime
+) -> str | None:
     """End the action that a step leaves; return why it failed, if it did. What still ran in it is given up."""
+    session = uow.session
     action = session.get(ActionRow, action_id)
     assert action is not None
     causes: list[str] = []
@@ -170,6 +185,7 @@ def _close_action(session: Session, action_id: int, *, tests: list[dict[str, Any
             execution.status, execution.finished = ExecutionStatus.FINISHED.value, now
             execution.result_log = "Given up: the session was moved on while this was under way."
             session.add(execution)
+            withdraw_question(uow, stored, execution)
             has_succeeded = False
         elif execution.result in {ExecutionResult.FAILED, ExecutionResult.TIMEOUT}:
             has_succeeded = False
@@ -284,14 +300,50 @@ def order_execution(uow: UnitOfWork, execution: ExecutionRow, *, delay_s: float 
     )
 
 
+def withdraw_question(uow: UnitOfWork, stored: StoredWorkflow, execution: ExecutionRow) -> None:
+    """Order that a person is asked no more what an execution asked, which ended without the person's answer."""
+    if is_person(stored.callback_of(execution.callback_id)[1]):
+        order_withdrawal(uow, execution)
+
+
+def withdraw_findings(uow: UnitOfWork, stored: StoredWorkflow, experiment_id: int) -> None:
+    """Forget what was found in a session's images, and order that it leaves the release if it is there.
+
+    Pictures of the images themselves stay; what the archive keeps of the findings stays there.
+    """
+    session = uow.session
+    for table in (MeasurementRow, VariableRow):
+        session.connection().execute(delete(table).where(col(table.experiment_id) == experiment_id))
+    session.connection().execute(
+        delete(ArtifactRow).where(
+            col(ArtifactRow.experiment_id) == experiment_id, col(ArtifactRow.kind) != ArtifactKind.PREVIEW.value
+        )
+    )
+    newest_first = select(ExecutionRow).where(ExecutionRow.experiment_id == experiment_id)
+    executions = session.exec(newest_first.order_by(col(ExecutionRow.id).desc())).all()
+    release = next((one for one in executions if is_release(stored.callback_of(one.callback_id)[1])), None)
+    if release is not None:  # however it ended: its flow may have written before it could answer
+        order_withdrawal(uow, release)
+
+
+def order_withdrawal(uow: UnitOfWork, execution: ExecutionRow) -> None:
+    """Order in this transaction that what an execution brought out is taken back."""
+    key = f"withdrawal-{execution.id}"
+    enqueue(uow, Outbox, kind=WITHDRAWAL_KIND, key=key, payload={"execution_id": execution.id})
+
+
 __all__ = [
     "ORDER_KIND",
+    "WITHDRAWAL_KIND",
     "Trigger",
     "apply_decision",
     "cause_of",
     "executions_of",
     "lock_experiment",
     "order_execution",
+    "order_withdrawal",
     "read_facts",
     "set_variables",
+    "withdraw_findings",
+    "withdraw_question",
 ]

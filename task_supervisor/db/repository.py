@@ -48,6 +48,7 @@ class TaskFilter:
     holder: str | None = None
     answered_by: str | None = None
     application_name: str | None = None
+    idempotency_key: str | None = None
     tags: tuple[str, ...] = ()
     answerable_only: bool = False
 
@@ -193,13 +194,13 @@ def _covered(grant: Grant) -> ColumnElement[bool]:
 
 def conditions(wanted: TaskFilter, *, now: datetime) -> list[ColumnElement[bool]]:
     """Turn a filter into conditions. An unknown name lets nothing through."""
-    found: list[Any] = []
-    if wanted.project is not None:
-        found.append(TASK.project == wanted.project)
-    if wanted.application_name is not None:
-        found.append(TASK.application_name == wanted.application_name)
-    if wanted.holder is not None:
-        found.append(TASK.lease_holder == wanted.holder)
+    plain = (
+        (TASK.project, wanted.project),
+        (TASK.application_name, wanted.application_name),
+        (TASK.idempotency_key, wanted.idempotency_key),
+        (TASK.lease_holder, wanted.holder),
+    )
+    found: list[Any] = [column == value for column, value in plain if value is not None]
     if wanted.template is not None:
         versions = select(VERSION.id).join(TemplateRow, TEMPLATE.id == VERSION.template_id)
         found.append(TASK.template_version_id.in_(versions.where(TEMPLATE.label == wanted.template)))

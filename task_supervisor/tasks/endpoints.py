@@ -43,6 +43,7 @@ def list_tasks(
     user: str | None = None,
     tag: Annotated[list[str] | None, Query()] = None,
     application_name: str | None = None,
+    idempotency_key: str | None = None,
     limit: int | None = None,
     offset: Offset = 0,
     cursor: str | None = None,
@@ -55,6 +56,7 @@ def list_tasks(
         user=user,
         tags=tuple(tag or ()),
         application_name=application_name,
+        idempotency_key=idempotency_key,
     )
     return tasks.page(wanted, principal=principal, limit=limit, offset=offset, cursor=cursor)
 

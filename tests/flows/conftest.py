@@ -14,10 +14,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prefect import Flow, Task
+from prefect import Task
 from pydicom.uid import ExplicitVRLittleEndian
 from starlette.testclient import TestClient
 
+import flows.withdraw as withdraw_module
 from flows.settings import FlowSettings
 from flows.wiring import Wiring
 from gateway.client import GatewayClient
@@ -130,6 +131,39 @@ class House:
         """Return the parameters of every run of a flow that was ordered, in order."""
         return [parameters for name, parameters in self.orders.ordered.values() if name == f"{flow}/warm"]
 
+    def in_state(self, label: str, state: str, *, digest: str = "a", site: str | None = None):
+        """Return a session that went through its workflow to a state, as flows and readers take it there.
+
+        Known already, it begins again, since its images are others.
+        """
+        session = self.governor.put_experiment(
+            "brain-volumetry", label, label, scandate=datetime.now(UTC), workflow_label="brain_volumetry_v1",
+            external_ids={"XNAT": label}, subject_external_ids={"XNAT": label}, site=site, content_sha256=digest * 64,
+        )  # fmt: skip
+        answers = {"extracting": {"outcome": "measured"}, "review": {"decision": "accept"}, "releasing": {}}
+        while session.state != state:
+            if session.state == "extracting":
+                self.measure(session.id, label)
+            execution = self.execution(session.id)
+            said = answers[session.state]
+            self.governor.answer(execution, status="finished", result="success", result_values=said)
+            session = self.governor.experiment(session.id)
+        return session
+
+    def measure(self, session_id: int, archive_id: str) -> None:
+        """Tell the governor what an extraction finds."""
+        self.governor.put_measurement(
+            session_id, "brain_tiv.icv", name="intracranial_volume", value=1500.0, unit="mL", model="brain_tiv",
+            version="1", pedigree={},
+        )  # fmt: skip
+        for kind in ("volume", "mask", "overlay"):
+            uri = f"/data/experiments/{archive_id}/resources/R/files/{kind}.nii.gz"
+            self.governor.put_artifact(session_id, kind, kind=kind, title=kind, uri=uri, media_type="application/gzip")
+
+    def execution(self, session_id: int) -> int:
+        """Return the execution that the session waits for."""
+        return self.governor.actions(session_id)[-1].executions[0].id
+
     def send(self, calling_ae: str, **elements) -> int:
         """Let images of a DICOM study arrive as if the receiver had taken them; return the arrival's id."""
         from gateway.spool import Spool
@@ -208,9 +242,10 @@ def run(house: House, monkeypatch: pytest.MonkeyPatch):
 
     def run_flow(name: str, **parameters):
         module = importlib.import_module(f"flows.{name}")
-        for label, value in vars(module).items():
-            if isinstance(value, Task) and not isinstance(value, Flow):
-                monkeypatch.setattr(module, label, value.fn)
+        for imported in (module, withdraw_module):
+            for label, value in vars(imported).items():
+                if isinstance(value, Task):
+                    monkeypatch.setattr(imported, label, value.fn)
         monkeypatch.setattr(module, "wired", wired)
         return asyncio.run(getattr(module, name).fn(**parameters))
 

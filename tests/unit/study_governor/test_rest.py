@@ -518,3 +518,19 @@ def test_a_session_that_the_archive_is_not_known_to_hold_shows_no_file(client):
     assert caught.value.is_conflict
     assert "has no id in the archive yet" in str(caught.value)
     assert client.artifacts(session.id) == []
+
+
+def test_what_was_found_in_earlier_images_is_forgotten_when_the_images_change(client, flows):
+    """An answer of the first pass must not decide the second, nor its numbers stand beside none of the second."""
+    session = new_session(client, external_ids={"XNAT": "XNAT_E1"}, content_sha256="a" * 64)
+    client.put_measurement(session.id, "tiv", name="tiv", value=1, unit="mL", model="m", version="1", pedigree={})
+    for kind in ("preview", "mask"):
+        uri = f"/data/experiments/XNAT_E1/resources/R/files/{kind}.png"
+        client.put_artifact(session.id, kind, kind=kind, title=kind, uri=uri, media_type="image/png")
+    client.answer(ordered(flows, 1)[-1], status="finished", result="success", result_values={"outcome": "measured"})
+    client.answer(ordered(flows, 2)[-1], status="finished", result="success", result_values={"decision": "accept"})
+    assert client.experiment(session.id).state == "released"
+    again = new_session(client, content_sha256="b" * 64)
+    assert (again.state, again.variable_map) == ("extracting", {})
+    assert list(client.measurements(experiment_id=session.id)) == []
+    assert [one.name for one in client.artifacts(session.id)] == ["preview"]

@@ -11,13 +11,14 @@ def write(folder, text):
     return path
 
 
-def test_the_shipped_file_names_the_four_flows_in_the_pool_warm():
+def test_the_shipped_file_names_the_five_flows_in_the_pool_warm():
     file = read_flows_file(DEFAULT_FLOWS_FILE)
     assert [entry.module for entry in file.deployments] == [
         "flows.receive_session",
         "flows.extract_biomarkers",
         "flows.request_review",
         "flows.release",
+        "flows.withdraw",
     ]
     assert {entry.name for entry in file.deployments} == {"warm"}
     assert file.work_pools == ("warm",)

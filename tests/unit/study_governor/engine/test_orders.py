@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from sqlmodel import select
+
 from service_kit.errors import InvalidInput
 from service_kit.flow_orders import FlowRunState
 from study_governor.contract.states import ExecutionResult, ExecutionStatus
+from study_governor.db.tables import Outbox
 from study_governor.engine.orders import MAX_ATTEMPTS
 from tests.unit.study_governor.house import House
 
+RELEASED_AT_ONCE = """\
+label: release_v1
+states:
+  - {label: begin, callbacks: [], transitions: [{destination: releasing}]}
+  - label: releasing
+    callbacks: [{label: release, function: prefect_flow, callback_arguments: {deployment: release/warm}}]
+    transitions: [{destination: released, condition: "callbacks['release'].result == 'success'"}, {destination: failed}]
+  - {label: released, callbacks: []}
+  - {label: failed, freetext: Waits for an operator, callbacks: [], transitions: [{destination: releasing}]}
+"""
 UNKNOWN_FUNCTION = """\
 label: old_v1
 states:
@@ -81,7 +95,7 @@ def test_what_the_session_left_behind_is_not_ordered(house):
     house.flows.ordered.clear()
     house.engine.move(session, destination="rejected", actor="anna")
     house.dispatch()
-    assert not house.flows.ordered
+    assert [flow for flow, _ in house.flows.ordered.values()] == ["withdraw/warm"]
 
 
 def test_a_function_that_nothing_runs_fails_with_a_sentence_that_names_it(database):
@@ -170,3 +184,101 @@ def test_a_flow_run_that_the_server_does_not_know_is_given_some_time(house):
     die(house, house.execution(session), None)
     assert house.governor.orders.reconcile() == 0
     assert house.record(house.execution(session)).attempt == 1
+
+
+def withdrawals(house):
+    return [said["execution_id"] for flow, said in house.flows.ordered.values() if flow == "withdraw/warm"]
+
+
+def timed_out(house, session):
+    house.later = timedelta(minutes=61)
+    house.engine.check_timeouts()
+
+
+def moved_by_hand(house, session):
+    house.engine.move(session, destination="rejected", actor="anna")
+
+
+def begun_again(house, session):
+    images_change(house)
+
+
+@pytest.mark.parametrize("end", [timed_out, moved_by_hand, begun_again])
+def test_whoever_was_asked_is_asked_no_more_once_the_session_leaves_the_review_without_an_answer(house, end):
+    session, execution = house.in_review(content_sha256="a" * 64)
+    end(house, session)
+    house.dispatch()
+    assert withdrawals(house) == [execution]
+
+
+def test_an_answered_review_is_not_withdrawn(house):
+    _, execution = house.in_review()
+    house.answer(execution, decision="accept")
+    house.dispatch()
+    assert withdrawals(house) == []
+
+
+def images_change(house, digest="b"):
+    return house.new_session(content_sha256=digest * 64)
+
+
+def released(house):
+    session = house.new_session(content_sha256="a" * 64)
+    release = house.execution(session)
+    house.answer(release)
+    assert house.state(session) == "released"
+    return session, release
+
+
+def test_a_released_session_whose_images_changed_leaves_the_release_in_the_same_transaction(database):
+    house = House(database, workflow=RELEASED_AT_ONCE)
+    session, release = released(house)
+    house.dispatch()
+    assert withdrawals(house) == []
+    images_change(house)
+    house.dispatch()
+    assert withdrawals(house) == [release]
+    house.answer(house.execution(session), result=ExecutionResult.FAILED)
+    images_change(house, "c")
+    house.dispatch()
+    assert len(withdrawals(house)) == 2
+
+
+def test_a_withdrawal_whose_run_died_is_ordered_again_until_one_comes_to_its_end(database):
+    house = House(database, workflow=RELEASED_AT_ONCE)
+    _, release = released(house)
+    images_change(house)
+    for state in ("CRASHED", "COMPLETED"):
+        house.dispatch()
+        newest = [run for run in house.flows.states if run.startswith("run-withdrawal")][-1]
+        house.flows.states[newest] = FlowRunState(state, state)
+        hurry(house)
+    house.dispatch()
+    assert withdrawals(house) == [release, release]
+    assert order_of(house) == "delivered"
+
+
+def test_a_withdrawal_that_never_succeeds_is_given_up_and_moves_no_session(database):
+    house = House(database, workflow=RELEASED_AT_ONCE)
+    session, _ = released(house)
+    images_change(house)
+    for _ in range(MAX_ATTEMPTS + 1):
+        house.dispatch()
+        for run in house.flows.states:
+            house.flows.states[run] = FlowRunState("FAILED", "Failed")
+        hurry(house)
+    assert order_of(house) == "dead"
+    assert house.state(session) == "releasing"
+
+
+def order_of(house):
+    with house.database.read() as uow:
+        return uow.session.exec(select(Outbox.status).where(Outbox.kind == "withdrawal")).one()
+
+
+def hurry(house):
+    """Let what is postponed be due."""
+    with house.database.write() as uow:
+        for row in uow.session.exec(select(Outbox)).all():
+            row.available_at = row.created_at
+            uow.session.add(row)
