@@ -347,20 +347,29 @@ class XnatArchive:
 
 @contextmanager
 def _errors(operation: str) -> Iterator[None]:
-    """Map xnatpy's and requests' errors to `ArchiveUnavailable` and `ArchiveRefused`."""
+    """Map xnatpy's and requests' errors to `ArchiveUnavailable` and `ArchiveRefused`.
+
+    Without their cause: it holds the address, and that the label of a subject. What kind it was is in the log.
+    """
     import requests
     from xnat import exceptions
 
     try:
         yield
-    except exceptions.XNATAuthError as error:
-        raise ArchiveRefused(operation, status=401) from error
-    except exceptions.XNATResponseError as error:
-        if error.status_code in _TRANSIENT or error.status_code < 400:
-            raise ArchiveUnavailable(operation, status=error.status_code) from error
-        raise ArchiveRefused(operation, status=error.status_code) from error
     except (exceptions.XNATError, requests.RequestException, zipfile.BadZipFile) as error:
-        raise ArchiveUnavailable(operation) from error
+        logger.info("archive call failed", extra={"operation": operation, "error": type(error).__name__})
+        raise _mapped(error, operation) from None
+
+
+def _mapped(error: Exception, operation: str) -> ArchiveRefused | ArchiveUnavailable:
+    from xnat import exceptions
+
+    if isinstance(error, exceptions.XNATAuthError):
+        return ArchiveRefused(operation, status=401)
+    status = error.status_code if isinstance(error, exceptions.XNATResponseError) else None
+    if status is None or status in _TRANSIENT or status < 400:
+        return ArchiveUnavailable(operation, status=status)
+    return ArchiveRefused(operation, status=status)
 
 
 def _rows(content: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import traceback
 
 import pytest
 
@@ -68,6 +69,13 @@ def test_a_label_that_another_dicom_study_holds_is_refused(archive, project):
 def test_an_unknown_session_is_refused(archive, project):
     with pytest.raises(ArchiveRefused):
         archive.session("NO_SUCH_E00001")
+
+
+def test_what_the_archive_refuses_is_told_without_the_label(archive):
+    label = f"JANSEN-{1950:d}"  # in parts, for the line itself is in the traceback
+    with pytest.raises(ArchiveRefused) as refused:
+        archive.ensure_subject("NO_SUCH_PROJECT", label)
+    assert label not in "".join(traceback.format_exception(refused.value))
 
 
 def test_scans_come_back_in_order_with_their_type_and_series(archive, project):
