@@ -119,6 +119,10 @@ def start_cluster(settings: DaskClusterSettings) -> Any:
             "distributed.logging": {"distributed": "error", "distributed.nanny": "warning"},
             "distributed.worker.daemon": True,
             "distributed.comm.timeouts.connect": "10s",
+            # Dask looks at its own threads and event loops up to a hundred times a second; nobody reads that here
+            "distributed.worker.profile.enabled": False,
+            "distributed.admin.tick.interval": "500ms",
+            "distributed.admin.system-monitor.interval": "2s",
         }
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
