@@ -121,10 +121,12 @@ def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
         database,
         defaults={"sessionTimeout": f"{settings.login_idle_s} seconds", "requireLogin": settings.require_login},
     )
-    app.state.actions = Actions(database, allowed=read_networks(settings.webhook_networks))
+    app.state.logins = Logins(database, accounts, config=app.state.site_config)
+    app.state.actions = Actions(
+        database, visitor_named=app.state.logins.known, allowed=read_networks(settings.webhook_networks)
+    )
     archive.watch = Recorder(app.state.site_config, wake=app.state.actions.dispatcher.wake).watch
     app.state.actions.start()
-    app.state.logins = Logins(database, accounts, config=app.state.site_config)
     start_imports(app, settings, archive)
 
 

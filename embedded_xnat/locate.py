@@ -29,6 +29,8 @@ class Located:
     assessed
         The session of an assessor that is reached without it. It says where files lie and nothing else: who may read
         an assessor need not be allowed to read its session.
+    is_title_only
+        Whether the visitor may see no more of the project than its title (`TITLE_FIELDS`).
     """
 
     visitor: Visitor
@@ -41,6 +43,7 @@ class Located:
     scan: ScanRow | None = None
     resource: ResourceRow | None = None
     assessed: ExperimentRow | None = None
+    is_title_only: bool = False
 
     @property
     def owner(self) -> tuple[str, int]:
@@ -90,7 +93,13 @@ class Located:
 
 
 def locate(
-    session: Session, address: Address, visitor: Visitor, *, action: Action = Action.READ, resource: bool = True
+    session: Session,
+    address: Address,
+    visitor: Visitor,
+    *,
+    action: Action = Action.READ,
+    resource: bool = True,
+    title: bool = False,
 ) -> Located:
     """Find everything an address names.
 
@@ -98,6 +107,8 @@ def locate(
     ----------
     resource
         Whether the resource of the address must exist; an upload makes it.
+    title
+        Whether a project is found, too, of which the visitor may see the title only.
 
     Raises
     ------
@@ -112,7 +123,7 @@ def locate(
     _locate_experiment(session, found)
     _locate_part(session, found)
     _enter_through_share(session, found)
-    check(session, found, action)
+    check(session, found, action, title=title)
     key = address.key(ObjectKind.RESOURCE)
     if key is not None:
         found.resource = repository.resource_of(session, *found.owner, key)
@@ -121,7 +132,7 @@ def locate(
     return found
 
 
-def check(session: Session, found: Located, action: Action) -> None:
+def check(session: Session, found: Located, action: Action, *, title: bool = False) -> None:
     """Raise unless the visitor may do this: read through the address's project, change in the owning one."""
     project, owning = found.project, found.owning_project
     if found.visitor.everything or project is None or owning is None:
@@ -129,8 +140,9 @@ def check(session: Session, found: Located, action: Action) -> None:
     if not _may(session, found.visitor, project, Action.READ):
         if project.accessibility != Accessibility.PROTECTED or found.visitor.is_guest:
             raise NoSuchObject(found.address.kind.value.removesuffix("s"))
-        if action is not Action.READ or not _is_title(found.address):
+        if action is not Action.READ or not title or found.address.kind is not ObjectKind.PROJECT:
             raise NotAllowed(Action.READ.value, project.id)
+        found.is_title_only = True
     if action is not Action.READ and not _may(session, found.visitor, owning, action):
         raise NotAllowed(action.value, owning.id)
 
@@ -147,11 +159,6 @@ def _enter_through_share(session: Session, found: Located) -> None:
         if project is not None and _may(session, found.visitor, project, Action.READ):
             found.project = project
             return
-
-
-def _is_title(address: Address) -> bool:
-    """Tell whether an address asks for what people outside of a protected project see of it."""
-    return len(address.steps) == 1 and address.aspect in {None, "accessibility", "pars"}
 
 
 def _may(session: Session, visitor: Visitor, project: ProjectRow, action: Action) -> bool:

@@ -30,6 +30,10 @@ class Accessibility(StrEnum):
     PUBLIC = "public"
 
 
+#: What everybody who is logged in sees of a protected project, by path in lower case.
+TITLE_FIELDS = frozenset({"id", "name", "secondary_id", "description", "pi/firstname", "pi/lastname"})
+
+
 @dataclass(frozen=True)
 class Visitor:
     """Who makes a request.

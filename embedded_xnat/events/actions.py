@@ -19,6 +19,7 @@ import httpx
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.db.site_tables import DeliveryRow, EventOrderRow, SubscriptionRow
 from embedded_xnat.domain.networks import Network, may_be_called
+from embedded_xnat.events.rights import VisitorNamed, check_creator
 from service_kit.database import Database
 from service_kit.errors import NotFound, ServiceError, Unavailable
 from service_kit.outbox import Dispatcher, Order
@@ -145,6 +146,8 @@ class Actions:
 
     Parameters
     ----------
+    visitor_named
+        Says who made a subscription, and so whether it may still be acted on.
     allowed
         Networks that webhooks may call although they are not public.
     transport
@@ -155,12 +158,14 @@ class Actions:
         self,
         database: Database,
         *,
+        visitor_named: VisitorNamed,
         allowed: Sequence[Network] = (),
         transport: httpx.BaseTransport | None = None,
         resolver: Resolve = resolve,
     ) -> None:
         self.allowed = allowed
         self._database = database
+        self._visitor_named = visitor_named
         self._resolve = resolver
         self._transport = transport
         self.dispatcher = Dispatcher(
@@ -193,6 +198,8 @@ class Actions:
         with self._database.read() as uow:
             row = uow.session.get(DeliveryRow, order.payload["delivery"])
             subscription = None if row is None else uow.session.get(SubscriptionRow, row.subscription_number)
+            if row is not None and subscription is not None:
+                check_creator(uow.session, subscription, self._visitor_named, project_id=row.project_id)
         if row is None or subscription is None or row.payload is None:
             raise NotFound("The subscription was deleted before the event was delivered.")
         if row.action_key == WEBHOOK_ACTION:

@@ -14,6 +14,7 @@ from embedded_xnat.domain.events import KINDS, EventKind, read_event_type
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.events import service
 from embedded_xnat.events.actions import ACTIONS, ActionKind, Actions
+from embedded_xnat.events.rights import check_may_manage
 from embedded_xnat.site.bodies import json_body, json_object, small_body
 from embedded_xnat.site.config_endpoints import check_is_admin, config_of
 
@@ -35,7 +36,7 @@ def _actions(request: Request) -> Actions:
 def _enter(request: Request, session: Session, project: str | None) -> Visitor:
     """Return who asks, if they may manage subscriptions here."""
     visitor = visitor_of(request)
-    service.check_may_manage(session, visitor, project)
+    check_may_manage(session, visitor, project)
     return visitor
 
 

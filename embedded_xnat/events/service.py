@@ -11,33 +11,17 @@ from sqlmodel import Session, col, delete, select, update
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
 from embedded_xnat.db.site_tables import DeliveryRow, EventOrderRow, SubscriptionRow
-from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.documents import check_document
 from embedded_xnat.domain.event_filters import read_filter
 from embedded_xnat.domain.events import KINDS, EventStatus, read_event_type
 from embedded_xnat.domain.networks import Network
-from embedded_xnat.domain.roles import Action, Visitor
+from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.events.actions import ACTIONS, FAILED, check_attributes
-from embedded_xnat.locate import locate
 from service_kit.tables import utc_now
 
 MAX_NAME = 200
 MAX_PAGE = 500
 SHOWN_SECRET = "*****"  # noqa: S105 - what is shown in its place
-
-
-def check_may_manage(session: Session, visitor: Visitor, project_id: str | None) -> None:
-    """Raise unless a visitor may manage subscriptions: those of the site, or of one project.
-
-    Raises
-    ------
-    NotAllowed, NoSuchObject
-    """
-    if project_id is None:
-        if not visitor.is_admin:
-            raise NotAllowed("manage subscriptions for the whole site")
-        return
-    locate(session, Address((Step(ObjectKind.PROJECT, project_id),)), visitor, action=Action.MANAGE)
 
 
 def create(

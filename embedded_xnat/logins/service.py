@@ -172,7 +172,7 @@ class Logins:
         NoSuchObject
             If there is no such user.
         """
-        if self._known(username) is None:
+        if self.known(username) is None:
             raise NoSuchObject("user")
         token = AliasToken(str(uuid4()), secrets.token_urlsafe(32))
         expires_at = utc_now() + timedelta(seconds=self.config.duration_s("aliasTokenTimeout"))
@@ -217,7 +217,7 @@ class Logins:
 
     def _of_alias(self, alias: str, secret: str) -> Visitor:
         username = self.validate_token(alias, secret)
-        visitor = None if username is None else self._known(username)
+        visitor = None if username is None else self.known(username)
         if visitor is None:
             raise LoginFailed
         return visitor
@@ -233,7 +233,7 @@ class Logins:
         used_at = max(row.last_used_at.timestamp(), live.used_at if live is not None else 0.0)
         if now - used_at >= self.idle_s:
             return None
-        visitor = self._known(row.username)
+        visitor = self.known(row.username)
         if visitor is None:
             return None
         stored_at = row.last_used_at.timestamp()
@@ -248,7 +248,8 @@ class Logins:
             self._live[digest] = _Live(visitor, now, now, now)
         return visitor
 
-    def _known(self, username: str) -> Visitor | None:
+    def known(self, username: str) -> Visitor | None:
+        """Return whom a user name stands for; None for nobody who may log in."""
         if username == GUEST:
             return None
         try:

@@ -117,7 +117,7 @@ def list_objects(call: Call) -> Response:
 def read_object(call: Call) -> Response:
     """Return an object in item form."""
     with call.archive.read() as session:
-        item = item_of(session, locate(session, call.address, call.visitor))
+        item = item_of(session, locate(session, call.address, call.visitor, title=True))
     if (call.query.get("format") or "").lower() == "xml":
         return Response(xml_document(item), media_type="application/xml")
     return JSONResponse(items_document(item))

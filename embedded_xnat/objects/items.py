@@ -11,6 +11,7 @@ from embedded_xnat.db.tables import ExperimentRow, ObjectColumns, ProjectRow, Sc
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.items import Item, ItemSource, build_item
 from embedded_xnat.domain.protocols import protocol_items, read_protocols
+from embedded_xnat.domain.roles import TITLE_FIELDS
 from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.locate import Located
 
@@ -26,7 +27,7 @@ def item_of(session: Session, found: Located) -> Item:
     if found.subject is not None:
         return _subject_item(session, found.subject)
     if found.project is not None:
-        return _project_item(session, found.project)
+        return _title_item(found.project) if found.is_title_only else _project_item(session, found.project)
     raise NoSuchObject("object")
 
 
@@ -43,6 +44,11 @@ def _project_item(session: Session, row: ProjectRow) -> Item:
         "studyProtocol": protocol_items(row.id, read_protocols(row.protocols), types),
     }
     return build_item(_source(row, {"ID": row.id}, children))
+
+
+def _title_item(row: ProjectRow) -> Item:
+    data = {path: value for path, value in row.data.items() if path.lower() in TITLE_FIELDS}
+    return build_item(ItemSource(row.xsi_type, {"ID": row.id}, data))
 
 
 def _subject_item(session: Session, row: SubjectRow) -> Item:

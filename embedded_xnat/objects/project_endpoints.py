@@ -80,7 +80,7 @@ def delete_member(call: Call) -> Response:
 def read_accessibility(call: Call) -> Response:
     """Say how far a project is open."""
     with call.archive.read() as session:
-        project = locate(session, call.address, call.visitor).project
+        project = locate(session, call.address, call.visitor, title=True).project
         assert project is not None
         return PlainTextResponse(project.accessibility)
 

@@ -16,6 +16,7 @@ from sqlmodel import col
 from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
 from embedded_xnat.db.tables import ShareRow
 from embedded_xnat.domain.addresses import ObjectKind
+from embedded_xnat.domain.roles import TITLE_FIELDS
 from embedded_xnat.schema.model import Kind
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.schema.shortcuts import short_names
@@ -50,6 +51,9 @@ OWNER_KINDS = {
 
 MAX_NAME = 1000
 
+#: What names an object, and what everybody sees of a project that is listed.
+_NAMES = frozenset({"id", "label", "project"})
+_TITLES = _NAMES | TITLE_FIELDS | {"project_access", "xsitype", "element_name", "quarantine_status"}
 _RESOURCES = ("resources/resource/", "out/file/", "in/file/", "file/")
 _PREDICATE = re.compile(r"\[@xsi:type=[^\]]*\]")
 _ROW = re.compile(r"(?P<list>[^\[\]]+)\[(?:@|)(?P<key>\w+)=(?P<name>[^\[\]]*)\]/(?P<member>\w+)")
@@ -129,7 +133,8 @@ class Plan:
         """Return the aliases of projects: a row for each."""
         if "aliases" not in self._joins:
             table = alias_source()
-            self._joins["aliases"] = (table, table.row, col(table.row.project_id) == self.row.id)
+            is_seen = true() if self._is_open(self.root) else self.row.id.in_(self._visible)
+            self._joins["aliases"] = (table, table.row, and_(col(table.row.project_id) == self.row.id, is_seen))
         return FieldRef(self._joins["aliases"][0].columns["alias"])
 
     def custom_field(self, xsi_type: str, name: str) -> FieldRef | None:
@@ -139,7 +144,7 @@ class Plan:
     def _short(self, name: str) -> FieldRef | None:
         lower = name.lower()
         if lower in self.root.columns:
-            return _column_ref(self.root.columns[lower])
+            return self._path(self.root, self.root_type, lower)
         path = {short.lower(): path for short, path in short_names(self.root_type).items()}.get(lower)
         if path is None:  # a type below the root may know it: `coil` of MR sessions
             path = next(
@@ -159,11 +164,19 @@ class Plan:
     def _path(self, table: Source, type_name: str, path: str) -> FieldRef | None:
         """Return a field of a source; of an object whose project may not be seen only what names it."""
         ref = self._unguarded(table, type_name, path)
-        is_open = self._visible is None or table.base not in {PROJECT, SUBJECT} or table is self.root
-        if ref is None or is_open or path.lower() in {"id", "label", "project"}:
+        open_paths = _TITLES if table is self.root else _NAMES
+        if ref is None or self._is_open(table) or path.lower() in open_paths:
             return ref
         guarded = case((table.columns["project"].in_(self._visible), ref.expression), else_=null())
         return FieldRef(guarded, ref.kind, ref.rows)
+
+    def _is_open(self, table: Source) -> bool:
+        """Tell whether all is seen of whatever a source holds.
+
+        A project is listed for its title, too, and what was found may belong to a subject and project that are closed.
+        """
+        is_own_subject = table is self.root and table.base == SUBJECT
+        return self._visible is None or table.base not in {PROJECT, SUBJECT} or is_own_subject
 
     def _unguarded(self, table: Source, type_name: str, path: str) -> FieldRef | None:
         lower = path.lower()
@@ -268,7 +281,9 @@ class Plan:
             f"resources of {owner.base}",
             resource_source,
             lambda table: and_(
-                table.row.owner_kind == OWNER_KINDS[owner.base], table.row.owner_number == owner.row.number
+                table.row.owner_kind == OWNER_KINDS[owner.base],
+                table.row.owner_number == owner.row.number,
+                true() if self._is_open(owner) else owner.columns["project"].in_(self._visible),
             ),
         )
 

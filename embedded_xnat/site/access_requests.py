@@ -40,7 +40,7 @@ def ask(call: Call) -> Response:
         raise LoginFailed
     role = _read_role(call.query.get("level") or "collaborator")
     with call.archive.change() as change:
-        project = locate(change.session, call.address, call.visitor).project
+        project = locate(change.session, call.address, call.visitor, title=True).project
         assert project is not None
         if repository.role_of(change.session, project.id, call.visitor.username) is not None:
             raise AlreadyThere("Your access to this project")

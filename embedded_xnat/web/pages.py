@@ -4,7 +4,6 @@ A page has the path of what it shows in the REST tree, without ``/data``; change
 REST addresses that every client uses, with the CSRF token of the page.
 """
 
-from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -109,9 +108,7 @@ def show_object(
         raise NoSuchObject("page")
     archive = archive_of(request)
     with archive.read() as session:
-        # the page of a protected project is more than its title, which strangers see
-        found = locate(session, replace(address, aspect=address.aspect or "page"), visitor_of(request))
-        found.address = address
+        found = locate(session, address, visitor_of(request))
         if found.scan is not None and address.aspect in {pictures.PREVIEW, pictures.VOLUME}:
             return pictures.answer(request, archive, found)
         template, context = _context(session, found, views.Listing(text.strip(), before, after))

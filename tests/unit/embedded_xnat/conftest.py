@@ -34,7 +34,7 @@ def client_of(server: TestClient, username: str) -> TestClient:
     """Return a client that is logged in as somebody; the password itself is tried once, in a test of its own."""
     logins = server.app.state.logins
     client = TestClient(server.app)
-    client.cookies.set("JSESSIONID", logins.open(logins._known(username)))
+    client.cookies.set("JSESSIONID", logins.open(logins.known(username)))
     return client
 
 

@@ -330,12 +330,16 @@ def test_a_name_that_leads_inside_is_not_called(receiver, tmp_path) -> None:
 
     database = Database("sqlite://")
     port = int(receiver.url.split(":")[2].split("/")[0])
-    inside = Actions(database, resolver=lambda host, port: ["10.0.0.7", "127.0.0.1", "fe80::1%eth0"])
+    inside = Actions(
+        database, visitor_named=lambda name: None, resolver=lambda host, port: ["10.0.0.7", "127.0.0.1", "fe80::1%eth0"]
+    )
     import httpx
 
     with pytest.raises(WebhookRefused, match="not a public one"):
         inside._address_of(httpx.URL(f"http://rebind.example:{port}/"))
-    mixed = Actions(database, resolver=lambda host, port: ["127.0.0.1", "93.184.215.14"])
+    mixed = Actions(
+        database, visitor_named=lambda name: None, resolver=lambda host, port: ["127.0.0.1", "93.184.215.14"]
+    )
     assert mixed._address_of(httpx.URL("https://example.org/")) == "93.184.215.14"
     inside._client.close()
     mixed._client.close()
@@ -351,3 +355,21 @@ def test_the_history_of_a_deleted_subscription_stays(admin) -> None:
     assert admin.post("/xapi/events/delivered", json={"page": 2, "size": 5}).json() == []
     assert admin.post("/xapi/events/delivered/cleanup").status_code == 200
     assert admin.get(f"/xapi/events/delivered/{row['id']}").json()["trigger"] is None
+
+
+def test_a_webhook_ends_with_the_rights_of_whoever_made_it(admin, as_user, receiver, server) -> None:
+    for user in ("olive", "zoe"):
+        admin.put(f"/data/projects/P/users/Owners/{user}")
+    hook = {"action-key": WEBHOOK_ACTION, "attributes": {"url": receiver.url}}
+    for user in ("olive", "zoe"):
+        document = subscription("SubjectEvent", name=user, **hook)
+        subscribe(as_user(user), document, "/xapi/projects/P/events/subscription")
+    subscribe(admin, subscription("SubjectEvent", name="admin", **hook, **{"event-filter": {"project-ids": ["P"]}}))
+    admin.delete("/data/projects/P/users/Owners/olive")
+    admin.put("/data/projects/P/subjects/NEW")
+    found = {row["subscription"]["name"]: row["status"] for row in settled(admin)}
+    assert found == {"olive": "ACTION_FAILED", "zoe": "ACTION_COMPLETE", "admin": "ACTION_COMPLETE"}
+    server.app.state.accounts.set_active("zoe", is_active=False)
+    admin.put("/data/projects/P/subjects/NEWER")
+    assert [row["status"] for row in settled(admin)].count("ACTION_FAILED") == 3
+    assert len(receiver.taken) == 3

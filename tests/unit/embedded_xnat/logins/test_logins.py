@@ -78,7 +78,7 @@ def test_a_user_has_no_more_logins_than_the_site_allows(admin, server, accounts)
 
 def test_a_thousand_logins_of_one_user_stand_side_by_side(server) -> None:
     logins = server.app.state.logins
-    visitor = logins._known("zoe")
+    visitor = logins.known("zoe")
     database = server.app.state.archive.database
     from embedded_xnat.db.tables import LoginRow
 

@@ -110,6 +110,34 @@ def test_access_is_asked_for_and_given(admin, as_user, session_uri) -> None:
     assert zoe.put("/data/projects/P/pars").status_code == 409
 
 
+def test_a_protected_project_shows_its_title_and_no_more(admin, as_user) -> None:
+    fields = {"name": "Title", "PI/lastname": "Lead", "keywords": "inner"}
+    params = {f"xnat:projectData/{path}": value for path, value in fields.items()}
+    params |= {"xnat:projectData/fields/field[name=secret]/field": "inner"}
+    params |= {"xnat:projectData/aliases/alias[1]/alias": "inner"}
+    assert admin.put("/data/projects/P", params=params).status_code == 200
+    admin.put("/data/projects/P/users/Owners/olive")
+    admin.put("/data/projects/P/resources/inner/files/x", content=b"x")
+    admin.put("/xapi/custom-fields/projects/P/fields", json={"a": "inner"})
+    admin.put("/data/projects/P/accessibility/protected")
+    zoe = as_user("zoe")
+    (item,) = zoe.get("/data/projects/P").json()["items"]
+    assert [child["field"] for child in item["children"]] == ["PI"]
+    assert item["data_fields"] == {"ID": "P", "name": "Title"}
+    columns = ["ID", "name", "pi_lastname", "alias", "keywords", "insert_user", "project_owners", "proj_mr_count"]
+    columns += ["xnat:projectData/resources/resource/label", "xnat:projectData/fields/field[name=secret]/field"]
+    (row,) = rows(zoe.get("/data/projects", params={"columns": ",".join(columns)}))
+    assert (row.pop("ID"), row.pop("name"), row.pop("pi_lastname")) == ("P", "Title", "Lead")
+    assert {value for key, value in row.items() if key not in {"URI", "pi_firstname"}} == {""}
+    for inner in ("alias", "keywords", "xnat:projectData/resources/resource/label"):
+        assert rows(zoe.get("/data/projects", params={inner: "inner"})) == []
+        assert len(rows(as_user("olive").get("/data/projects", params={inner: "inner"}))) == 1
+    for path in ("xapi/custom-fields/projects/P/fields", "data/projects/P/resources", "data/projects/P/users"):
+        assert zoe.get(f"/{path}").status_code == 403
+    for path in ("subjects/CF_S00001", "experiments/CF_E00001", "subjects/CF_S00001/experiments"):
+        assert zoe.get(f"/data/{path}").status_code == 403
+
+
 def test_a_declined_request_gives_nothing(admin, as_user, session_uri) -> None:
     admin.put("/data/projects/P/accessibility/protected")
     number = as_user("zoe").put("/data/projects/P/pars").text
