@@ -81,7 +81,7 @@ def anonymize_session(change: Change, files: FileStore, experiment: ExperimentRo
         for resource, file in _dicom_files(change.session, scan):
             path = folder.resource_folder(resource) / file.path
             before = read_header(files.path(path))
-            stored = _rewritten(files, path, scripts, names)
+            stored = None if before is None else _rewritten(files, path, scripts, names)
             if stored is None or before is None:
                 continue
             file.size, file.md5 = stored.size, stored.md5

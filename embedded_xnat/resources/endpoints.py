@@ -145,7 +145,7 @@ def pack_files(call: Call, packing: str) -> Response:
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}"'.replace("\n", " ")
     headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
     if call.request.method == "HEAD":  # nobody waits for the body; packing it would read every file
-        return Response(media_type=_ARCHIVES[packing], headers=headers)
+        return StreamingResponse(iter(()), media_type=_ARCHIVES[packing], headers=headers)  # of a length nobody knows
     return StreamingResponse(_pack(entries, packing), media_type=_ARCHIVES[packing], headers=headers)
 
 

@@ -29,6 +29,7 @@ class Change:
         self._files = files
         self.moves: list[tuple[str, str]] = []
         self.placings: list[Placing] = []
+        self.replacements: list[Stored] = []
         #: Ids of the sessions that received images came into with this change.
         self.archived: set[str] = set()
 
@@ -43,6 +44,7 @@ class Change:
 
     def replace(self, stored: Stored, path: PurePosixPath) -> None:
         """Put new bytes in the place of old ones, after the commit."""
+        self.replacements.append(stored)
         self._files.make_durable([stored])
         self.moves.append((str(stored.temporary.relative_to(self._files.root)), str(path)))
 
@@ -107,8 +109,8 @@ class Archive:
                     rows = [MoveRow(source=source, target=target) for source, target in change.moves]
                     uow.session.add_all(rows)
             except Exception:
-                if change is not None and change.placings:
-                    self._settle_after_failure()
+                if change is not None and (change.placings or change.replacements):
+                    self._settle_after_failure(change)
                 raise
             self._finished = []
             try:
@@ -138,11 +140,13 @@ class Archive:
             self.flush()
             self._is_unsettled = False
 
-    def _settle_after_failure(self) -> None:
+    def _settle_after_failure(self, change: Change) -> None:
         """Ask the database whether a change that raised was committed after all, and make the disk agree."""
         self._is_unsettled = True
         try:
             self.settle()
+            for stored in change.replacements:  # those of a change that was committed have left their temporary place
+                stored.temporary.unlink(missing_ok=True)
         except (ServiceError, OSError):  # what made the change fail is what the caller has to hear
             logger.warning("files of a failed change wait for the next one")
 

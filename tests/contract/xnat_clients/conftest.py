@@ -38,8 +38,8 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> float:
-        """Start and wait until it is ready; return how many seconds that took."""
+    def start(self) -> None:
+        """Start and wait until it is ready."""
         began = time.monotonic()
         self.process = FORKS.Process(target=serve, args=(self.home, self.port, self.prefix), daemon=True)
         self.process.start()
@@ -47,7 +47,7 @@ class Server:
             assert self.process.is_alive(), "the server ended by itself"
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
-                    return time.monotonic() - began
+                    return
             except httpx.TransportError:
                 pass
             assert time.monotonic() - began < 60, "the server does not become ready"

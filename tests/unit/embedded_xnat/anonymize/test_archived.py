@@ -69,7 +69,8 @@ def test_without_a_script_no_byte_changes(admin, zip_with) -> None:
     ]
 
 
-def test_a_rename_that_is_refused_changes_no_file(admin, scripted) -> None:
+def test_a_rename_that_is_refused_changes_no_file_and_leaves_none(admin, scripted, settings) -> None:
     admin.put("/data/projects/P/subjects/S/experiments/TAKEN")
     assert admin.put(scripted, params={"label": "TAKEN"}).status_code == 409
     assert read(admin, scripted).PatientID == "A"
+    assert list((settings.data_dir / ".incoming").iterdir()) == []
