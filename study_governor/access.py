@@ -47,14 +47,14 @@ def anybody(request: Request, csrf: Annotated[str | None, Depends(submitted_csrf
 Anybody = Annotated[Principal | None, Depends(anybody)]
 
 
-def need_scope(principal: Principal, scope: str, *, study: str, site: str | None = None) -> None:
-    """Check that a scope is held for a study and site.
+def need_scope(principal: Principal, scope: str, *, study: str, site: str | None) -> None:
+    """Check that a scope is held for a thing of a study and site; what is of no site takes a right for all of them.
 
     Raises
     ------
     ScopeMissing
     """
-    if not principal.has_scope(scope, study=study, site=site):
+    if not principal.holds(scope, study=study, site=site):
         raise ScopeMissing(scope=scope, study=study)
 
 
@@ -100,7 +100,7 @@ def need_reach(principal: Principal, *, study: str, site: str | None) -> Reach:
 
 def may_execute(principal: Principal | None, *, study: str, site: str | None) -> bool:
     """Tell whether somebody may answer executions of a study and see their secrets."""
-    return principal is not None and principal.has_scope(EXECUTE, study=study, site=site)
+    return principal is not None and principal.holds(EXECUTE, study=study, site=site)
 
 
 def reach(principal: Reader) -> Reach:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlmodel import col, select
 
+from service_kit.accounts.errors import ScopeMissing
 from service_kit.row_ids import LARGEST_ID, PathId
 from study_governor.access import Governor, Reader, Within, Writer, need_everywhere, need_scope
 from study_governor.cohorts import service
@@ -40,7 +41,7 @@ def list_cohorts(governor: Governor, within: Within) -> dict[str, list[CohortRec
 @router.post("/cohorts", status_code=201)
 def create_cohort(said: CohortPost, governor: Governor, principal: Writer) -> CohortRecord:
     """Create a cohort."""
-    need_scope(principal, WRITE, study=said.label)
+    need_scope(principal, WRITE, study=said.label, site=None)
     with governor.database.write() as uow:
         row, is_new = service.put_cohort(uow.session, said.label, description=said.description)
         if not is_new:
@@ -57,7 +58,7 @@ def put_cohort(
         label = cohort
         if cohort.isdigit():
             label = service.get_cohort(uow.session, cohort).label
-        need_scope(principal, WRITE, study=label)
+        need_scope(principal, WRITE, study=label, site=None)
         row, is_new = service.put_cohort(uow.session, label, description=said.description)
         response.status_code = 201 if is_new else 200
         return service.cohort_record(row)
@@ -113,7 +114,8 @@ def list_subjects(
 @router.post("/subjects", status_code=201)
 def create_subject(said: SubjectPost, governor: Governor, principal: Writer) -> SubjectRecord:
     """Create a subject of a cohort that is there."""
-    need_scope(principal, WRITE, study=said.cohort_label)
+    if not principal.has_scope(WRITE, study=said.cohort_label):  # at any site: a subject is of none before its sessions
+        raise ScopeMissing(scope=WRITE, study=said.cohort_label)
     with governor.database.write() as uow:
         cohort = service.find_cohort(uow.session, said.cohort_label)
         row = service.create_subject(uow.session, cohort, said.label, date_of_birth=said.date_of_birth)

@@ -223,7 +223,7 @@ def _session(governor: Services, principal: Principal, experiment_id: int) -> di
     study, site = view.record.cohort.label, view.record.site
     return {
         "view": view,
-        "may_move": principal.has_scope(WRITE, study=study, site=site),
+        "may_move": principal.holds(WRITE, study=study, site=site),
         "refused": None,
         "reason": "",
         "flow_pages_url": governor.flow_pages_url,

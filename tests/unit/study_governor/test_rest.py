@@ -534,3 +534,19 @@ def test_what_was_found_in_earlier_images_is_forgotten_when_the_images_change(cl
     assert (again.state, again.variable_map) == ("extracting", {})
     assert list(client.measurements(experiment_id=session.id)) == []
     assert [one.name for one in client.artifacts(session.id)] == ["preview"]
+
+
+def test_an_engineer_of_one_site_neither_sees_secrets_nor_answers_for_sessions_of_no_site(
+    client, http, accounts, flows
+):
+    new_session(client)
+    (execution,) = ordered(flows, 1)
+    accounts.create_user("dora", None)
+    accounts.grant("dora", "engineer", study="brain", site="ams")
+    accounts.grant("dora", "coordinator", study="brain")
+    dora = as_user(http, accounts, "dora", ALL)
+    assert dora.execution(execution).secret_key is None
+    with pytest.raises(GovernorRejected) as caught:
+        dora.answer(execution, status="finished", result="success", result_values={"outcome": "measured"})
+    assert caught.value.status == 403
+    assert client.execution(execution).status == "queued"
