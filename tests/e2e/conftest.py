@@ -9,6 +9,9 @@ import pytest
 from pydicom import Dataset
 
 from deployments.demo.deidentify import Policy
+from deployments.demo.scans import cache_folder, fetch_archive
+from deployments.errors import DemoInputUnavailable
+from tests.conftest import missing
 from tests.e2e.house import House
 from tests.e2e.scans import archived, cleaned
 
@@ -23,6 +26,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     finally:
         if house.process is not None and house.process.poll() is None:
             house.stop()
+
+
+@pytest.fixture(scope="session")
+def demo_scans() -> None:
+    """What the demonstration sends, in the user's cache."""
+    try:
+        fetch_archive(cache_folder())
+    except DemoInputUnavailable:
+        missing("The demonstration's scans", "pip download --no-deps --no-binary :all: xnat==0.8.1")
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,12 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import UID
 from pynetdicom import AE
 
+KEPT = {
+    "gateway": ("instance",),
+    "governor": ("subject", "experiment", "measurement", "artifact"),
+    "supervisor": ("task",),
+    "xnat": ("experiment", "scan", "resource", "file"),
+}
 COMMAND = Path(sys.executable).with_name("cohortflow")
 
 
@@ -112,6 +120,15 @@ class House:
             return pid not in {0, old_pid} and psutil.pid_exists(pid)
 
         wait_for(f"{name} to come back", new, timeout_s=timeout_s)
+
+    def kept(self) -> dict[str, int]:
+        """Count in the databases what must never be doubled; the house need not run."""
+        counts = {}
+        for database, tables in KEPT.items():
+            with closing(sqlite3.connect(f"file:{self.home}/databases/{database}.db?mode=ro", uri=True)) as connection:
+                for table in tables:
+                    (counts[f"{database} {table}"],) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return counts
 
     # ------------------------------------------------------------------ over HTTP, as a person's script would
     def login(self, role: str) -> tuple[str, str]:

@@ -56,6 +56,7 @@ def volume_of_task(house: House, task_id: int, folder: Path) -> np.ndarray:
     return np.asarray(nib.load(path).dataobj)
 
 
+@pytest.mark.usefixtures("shared_data")
 def test_an_annotator_reviews_and_the_coordinator_sees_the_session_move(
     house: House, browser: Browser, tmp_path: Path
 ) -> None:

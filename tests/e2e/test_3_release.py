@@ -17,6 +17,7 @@ ADULT_ML = 1566.1
 TOLERANCE = 0.01
 
 
+@pytest.mark.usefixtures("shared_data")
 def test_the_session_is_released_when_a_person_accepts(house: House) -> None:
     if house.state_of("BV-101") == "review":
         house.accept("BV-101")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from tests.e2e.house import COMMAND, House, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+DEMO_ML = {"BV-001": 1505.3, "BV-002": 1650.6}
+DEMO_IMAGES = 324 + 346
 
 
 def refused(*arguments: str) -> str:
@@ -43,3 +47,29 @@ def test_sigterm_ends_all_of_it_within_ten_seconds(house: House) -> None:
     took_s, left = house.stop()
     assert not left, [p.name() for p in left]
     assert took_s < 10
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("demo_scans")
+def test_the_demonstration_on_a_home_that_was_used_adds_its_two_sessions_and_ends(house: House, tmp_path: Path) -> None:
+    before = house.kept()
+    released = house.release() if before["governor measurement"] else []
+    ports = ["--port", str(house.port), "--dicom-port", str(house.dicom_port)]
+    command = [COMMAND, "demo", "--home", house.home, *ports, "--exit", "--json", tmp_path / "table.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert {row["subject"]: row["value"] for row in rows} == pytest.approx(DEMO_ML, rel=0.01)
+    assert [(row["name"], row["unit"]) for row in rows] == [("intracranial_volume", "mL")] * len(DEMO_ML)
+    assert all(f"{row['value']:.1f}" in done.stdout for row in rows)
+
+    added = {what: count - before[what] for what, count in house.kept().items()}
+    assert added["gateway instance"] == DEMO_IMAGES
+    for what in ("governor experiment", "governor measurement", "supervisor task", "xnat experiment"):
+        assert added[what] == len(DEMO_ML), what
+    table = house.release()
+    assert {row["subject"]: float(row["value"]) for row in table if row["subject"] in DEMO_ML} == pytest.approx(
+        {row["subject"]: row["value"] for row in rows}
+    )
+    assert [row for row in table if row["subject"] not in DEMO_ML] == released
+    assert not (house.home / "endpoints.json").exists()
