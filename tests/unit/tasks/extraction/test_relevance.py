@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tasks.archive.derive import DerivedScan, ScanRecord
+from tasks.archive.derive import DerivedScan, ScanRecord, VolumeFile
 from tasks.archive.port import ScanRef
 from tasks.extraction.relevance import Candidate, choose_scan
 from tasks.extraction.request import relevant_scan
@@ -87,7 +87,11 @@ def test_a_session_without_scans_says_so(rule):
 
 def derived(number, *, best, problem=None):
     record = ScanRecord(
-        series=SeriesRecord(series_instance_uid=f"1.{number}", facts=SPGR), converter="c", best=best, problem=problem
+        series=SeriesRecord(series_instance_uid=f"1.{number}", facts=SPGR),
+        converter="c",
+        volumes=(VolumeFile(name=best, sha256=""),) if best else (),
+        best=best,
+        problem=problem,
     )
     return DerivedScan(scan=ScanRef(session_id="E1", id=str(number)), record=record)
 
