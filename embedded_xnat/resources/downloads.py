@@ -2,8 +2,10 @@
 
 import mimetypes
 import os
+from contextlib import ExitStack, suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import BinaryIO
 
 from sqlmodel import Session, col, select
@@ -81,6 +83,29 @@ def open_at_rest(archive: Archive, resource_number: int, path: str) -> tuple[Fil
             return file, archive.files.path(f"{folder}/{path}").open("rb")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NoSuchFile from error
+
+
+class LateOpener:
+    """Opens files some time after their rows were read, wherever they are by then; made before the rows are read."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._folders_changed = archive.files.folders_changed
+
+    def __call__(self, resource_number: int, inside: str, path: str | Path) -> BinaryIO:
+        """Open a file by its resource and its path in it; ``path`` is where it was on disk.
+
+        Raises
+        ------
+        NoSuchFile
+            If it was deleted meanwhile.
+        """
+        with ExitStack() as stack, suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            handle = stack.enter_context(Path(path).open("rb"))
+            if self._archive.files.folders_changed == self._folders_changed:
+                stack.pop_all()
+                return handle
+        return open_at_rest(self._archive, resource_number, inside)[1]
 
 
 def file_response(headers: Headers, handle: BinaryIO, file: FileRow) -> Response:

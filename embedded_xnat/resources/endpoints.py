@@ -16,7 +16,7 @@ from embedded_xnat.locate import Located, locate
 from embedded_xnat.objects import changes
 from embedded_xnat.objects.endpoints import Call, table
 from embedded_xnat.resources import service
-from embedded_xnat.resources.downloads import file_response, open_at_rest, open_file
+from embedded_xnat.resources.downloads import LateOpener, file_response, open_at_rest, open_file
 from embedded_xnat.resources.service import Labels, Shelf
 from embedded_xnat.storage.zipping import Entry, tar_stream, zip_stream
 
@@ -133,12 +133,13 @@ def read_files(call: Call) -> Response:
 
 def pack_files(call: Call, packing: str) -> Response:
     """Return the files of resources as a zip or tar stream, below a folder named after their owner."""
+    opener = LateOpener(call.archive)
     with call.archive.read() as session:
         entries = service.zip_entries(
             session,
             find_shelves(session, call),
             call.archive.files.root,
-            again=lambda number, path: open_at_rest(call.archive, number, path)[1],
+            opener=opener,
             wanted=wanted_files(call),
         )
     name = f"{call.address.steps[0].key if call.address.steps else 'files'}.{packing}"

@@ -184,16 +184,16 @@ def zip_entries(
     found: Sequence[Shelf],
     root: Path,
     *,
-    again: Callable[[int, str], BinaryIO],
+    opener: Callable[[int, str, str | Path], BinaryIO],
     wanted: FileFilter = FileFilter(),
 ) -> list[Entry]:
-    """Return what goes into a zip of resources; ``again`` opens a file by its resource and path when it has moved."""
+    """Return what goes into a zip of resources; ``opener`` gets a file's resource, its path in it, and its path on disk."""
     base = str(root)
     return [
         Entry(
             f"{each.zip_folder}/{file.path}",
             f"{base}/{each.folder}/{file.path}",
-            partial(again, file.resource_number, file.path),
+            partial(opener, file.resource_number, file.path),
         )
         for each, file in _files(session, found, wanted)
     ]

@@ -100,6 +100,8 @@ class FileStore:
         self._incoming.mkdir(parents=True, exist_ok=True)
         #: Held over a change and what follows it on disk, so that two changes cannot mix there.
         self.changing = threading.RLock()
+        #: Counts folders that were moved or removed: a path found before may by now lead to what is another's.
+        self.folders_changed = 0
 
     @contextlib.contextmanager
     def incoming(self) -> Iterator[Incoming]:
@@ -213,6 +215,7 @@ class FileStore:
         self._make_folder(to_path.parent)
         if os.path.lexists(to_path) and (to_path.is_dir() or from_path.is_dir()):
             self.set_aside(target, IN_THE_WAY)  # left over from an object that was deleted without its files
+        self.folders_changed += from_path.is_dir()
         from_path.rename(to_path)
         _sync_folder(to_path.parent)
         if from_path.parent.exists():
@@ -230,6 +233,7 @@ class FileStore:
         path = self.path(relative)
         if path == self.root or self.root not in path.parents:
             raise ValueError("only folders below the data folder can be removed")
+        self.folders_changed += 1
         shutil.rmtree(path, ignore_errors=True)
         self.prune(path.parent)
 

@@ -19,22 +19,17 @@ class Entry:
 
     Parameters
     ----------
-    again
-        Opens the file where it is by now, when it is no longer at its path: an archive is sent for minutes.
+    opener
+        Opens the file in place of its path: an archive is sent for minutes, and a path may change meanwhile.
     """
 
     name: str
     path: str | Path
-    again: Callable[[], BinaryIO] | None = None
+    opener: Callable[[str | Path], BinaryIO] | None = None
 
     def open(self) -> BinaryIO:
         """Open the file."""
-        try:
-            return Path(self.path).open("rb")
-        except (FileNotFoundError, NotADirectoryError):
-            if self.again is None:
-                raise
-            return self.again()
+        return Path(self.path).open("rb") if self.opener is None else self.opener(self.path)
 
 
 class _Pipe(io.RawIOBase):

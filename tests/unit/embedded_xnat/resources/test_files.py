@@ -302,6 +302,26 @@ def test_an_archive_is_whole_when_what_it_holds_is_renamed_on_the_way(
     assert names(admin.get(f"{filled}/files", params={"format": kind, "all": "true"}), kind) == before
 
 
+def test_an_archive_never_holds_what_came_to_the_place_of_its_files(
+    admin, session_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels of two sessions are exchanged after the files to send were listed, and before they are read."""
+    other = f"{session_uri.removesuffix('S1_MR1')}OTHER"
+    admin.put(other, params={"xsiType": "xnat:mrSessionData"})
+    for uri, content in ((session_uri, b"mine"), (other, b"not!")):
+        admin.put(f"{uri}/resources/R/files/a", content=content)
+    pack = endpoints._pack
+
+    def exchange_and_pack(entries, packing: str):
+        for number, label in ((1, "FREE"), (2, "S1_MR1"), (1, "OTHER")):
+            assert admin.put(f"/data/experiments/CF_E0000{number}", params={"label": label}).status_code == 200
+        return pack(entries, packing)
+
+    monkeypatch.setattr(endpoints, "_pack", exchange_and_pack)
+    answer = admin.get("/data/experiments/CF_E00001/files", params={"format": "zip"})
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).read("S1_MR1/resources/R/files/a") == b"mine"
+
+
 def test_files_can_be_chosen_by_what_was_said_about_them(admin, filled: str) -> None:
     admin.put(f"{filled}/resources/R/files/n", content=b"n", params={"format": "NIFTI", "content": "T1"})
     uri = f"{filled}/resources/R/files"
