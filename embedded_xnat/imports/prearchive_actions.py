@@ -5,13 +5,13 @@ in the background begins anew after the next start; what somebody waited for is 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from embedded_xnat.anonymize import service as anonymize
 from embedded_xnat.anonymize.rewriting import Names
@@ -276,11 +276,30 @@ class Actions:
 
     def recover(self) -> None:
         """Queue anew what an earlier process was doing in the background, and put at rest what somebody waited for."""
+        self.queue_anew()
         with self.archive.change() as change:
-            busy = list(STATUS_OF.values())
-            for row in change.session.exec(select(PrearchiveRow).where(col(PrearchiveRow.status).in_(busy))).all():
-                row.status = _queued(errand_of(row.errand)[0]) if row.errand else READY
+            for row in _busy(change.session):
+                _rest(row, READY)
                 change.session.add(row)
+
+    def queue_anew(self) -> None:
+        """Queue anew what was being done in the background and ended without a word: by a kill, without the database.
+
+        Only who carries out what is queued may call it, while nothing of that is being done.
+        """
+        with self.archive.read() as session:
+            if not any(row.errand for row in _busy(session)):
+                return
+        with self.archive.change() as change:
+            for row in _busy(change.session):
+                if row.errand:
+                    row.status = _queued(errand_of(row.errand)[0])
+                    change.session.add(row)
+
+
+def _busy(session: Session) -> Sequence[PrearchiveRow]:
+    """Return the sessions that something is being done with, as far as their rows say."""
+    return session.exec(select(PrearchiveRow).where(col(PrearchiveRow.status).in_(list(STATUS_OF.values())))).all()
 
 
 def _queued(errand: Errand) -> str:

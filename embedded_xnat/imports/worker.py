@@ -80,6 +80,7 @@ class ImportWorker:
 
     def _look(self, now: datetime) -> None:
         archive = self._actions.archive
+        self._actions.queue_anew()
         idle_since = now - timedelta(seconds=self._idle_s())
         with archive.read() as session:
             idle = session.exec(

@@ -224,11 +224,14 @@ def test_automatic_archiving_outlives_a_kill_at_any_moment(admin, send, dicom, r
         assert len(rows(admin.get(f"/data/projects/P/experiments/MR{moment}/scans/5/files"))) == 1
 
 
-def test_automatic_archiving_waits_for_room_on_the_disk(admin, send, dicom, rows, look, server, worker) -> None:
+@pytest.mark.parametrize(("gone", "status"), [("disk", "QUEUED_ARCHIVING"), ("database", "ARCHIVING")])
+def test_automatic_archiving_waits_for_disk_and_database(
+    admin, send, dicom, rows, look, server, worker, gone, status
+) -> None:
     uri = send(dicom(), project="P", handler="gradual-DICOM").text.strip()
-    with interrupted(server, 5, Unavailable("The disk of the archive is full."), for_good=False):
+    with interrupted(server, 5, Unavailable("not at the moment"), for_good=gone == "database"):
         look(301)
-    assert rows(admin.get(uri))[0]["status"] == "QUEUED_ARCHIVING"
+    assert rows(admin.get(uri))[0]["status"] == status
     look()
     assert admin.get(uri).status_code == 404
     assert admin.get(ARCHIVED).status_code == 200
