@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from embedded_xnat.consistency.records import Problem, Trouble
 from embedded_xnat.consistency.shelves import Shelves, read_moving, read_shelves
@@ -132,20 +132,20 @@ class Inspector:
         placing = {target for each in self._archive.files.placings() for target in each.targets}
         with self._archive.read() as session:
             shelves = read_shelves(session)
+            known = frozenset({*shelves.resources, *shelves.prearchive})
+            above = {parent for held in (*known, *placing) for parent in _parents(held)}
+            deeper = [path for path in paths if path in above | known and (self._root / path).is_dir()]
             for path in paths:
-                if path in placing or shelves.is_moving(path) or not os.path.lexists(self._root / path):
+                if path in deeper or path in placing or shelves.is_moving(path):
                     continue
-                number = shelves.resource_at(path)
-                if number is not None:
-                    folder = next(name for name in _parents(path) if name in shelves.resources)
-                    inside = path.removeprefix(f"{folder}/")
-                    known = select(FileRow.number).where(FileRow.resource_number == number, FileRow.path == inside)
-                    if session.exec(known).first() is None:
-                        yield Problem(path, Trouble.NO_ROW)
-                elif path in shelves.prearchive or any(parent in shelves.prearchive for parent in _parents(path)):
-                    continue
-                else:
-                    yield Problem(path, Trouble.NO_OBJECT if (self._root / path).is_dir() else Trouble.NO_ROW)
+                if os.path.lexists(self._root / path) and not _is_known(session, shelves, path):
+                    is_folder = (self._root / path).is_dir() and shelves.resource_at(path) is None
+                    yield Problem(path, Trouble.NO_OBJECT if is_folder else Trouble.NO_ROW)
+        for path in deeper:  # an object came into this folder while others were looked at: what is in it decides
+            if path in shelves.resources:
+                yield from self._in_resource(path, shelves.resources[path])
+            elif path not in shelves.prearchive:
+                yield from self._without_row(sorted(self._strange(path, above, known)))
 
     def _outside(self, shelves: Shelves) -> Iterator[Problem]:
         """Yield files and folders that lie in no resource's folder: the topmost folder for all that is in it."""
@@ -179,6 +179,17 @@ class Inspector:
             if session.get(PrearchiveRow, number) is None or read_shelves(session).is_moving(folder):
                 return False
         return not (self._root / folder).is_dir()
+
+
+def _is_known(session: Session, shelves: Shelves, path: str) -> bool:
+    """Tell whether the database has a row for a path, or leaves it to the prearchive."""
+    number = shelves.resource_at(path)
+    if number is None:
+        return any(parent in shelves.prearchive for parent in (path, *_parents(path)))
+    folder = next(name for name in _parents(path) if name in shelves.resources)
+    inside = path.removeprefix(f"{folder}/")
+    statement = select(FileRow.number).where(FileRow.resource_number == number, FileRow.path == inside)
+    return session.exec(statement).first() is not None
 
 
 def _parents(path: str) -> list[str]:

@@ -180,6 +180,18 @@ def test_beside_a_server_its_unfinished_work_is_no_problem(archive: Archive, adm
     assert [problem.trouble for problem in find_problems(settings.data_dir, settings.database_url)] == [Trouble.NO_FILE]
 
 
+def test_what_comes_while_it_looks_is_no_problem(archive: Archive, admin) -> None:
+    root = archive.files.root
+    archive.flush()
+    (root / A).unlink()
+    looking = Inspector(archive).problems()
+    assert next(looking).path == A
+    assert admin.put("/data/projects/Q").status_code == 200
+    assert admin.put("/data/projects/Q/resources/docs/files/d", content=b"d").status_code == 200
+    (root / "Q/by-hand.txt").write_bytes(b"mine")
+    assert [(problem.path, problem.trouble) for problem in looking] == [("Q/by-hand.txt", Trouble.NO_ROW)]
+
+
 def test_a_repair_is_refused_while_a_server_runs(archive: Archive, settings) -> None:
     put_file_by_hand(archive.files.root, archive)
     with pytest.raises(FolderInUse):
