@@ -35,6 +35,14 @@ from tasks.archive.memory import MemoryArchive
 from tasks.studies import load_study
 from tests.unit.tasks.dicom_files import MR_IMAGE, write_series
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count what runs three services at once as slow."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
 URL = "http://house.test"
 

@@ -10,6 +10,8 @@ from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 from tests.unit.embedded_xnat.conftest import client_of, settings_in
 
+pytestmark = pytest.mark.slow  # a whole archive
+
 ROLES = ("nobody", "guest", "stranger", "collaborator", "member", "owner", "coordinator", "admin")
 
 READ = (401, 404, 404, 200, 200, 200, 200, 200)
