@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CALLING_AE_TITLE = "SITE-A-SCU"
 _MOST_CONTEXTS = 128
 _TRIES = 3
+#: Before the second try; before the third twice as long.
+PAUSE_S = 2.0
 #: How long an answer may take; of a receiver that died in between there is none, and the object is sent again.
 ANSWER_TIMEOUT_S = 10.0
 
@@ -53,7 +55,7 @@ def send_session(
     total, reason = len(waiting), ""
     for attempt in range(_TRIES):
         if attempt:
-            time.sleep(2.0 * attempt)
+            time.sleep(PAUSE_S * attempt)
         waiting, reason = _send_all(
             waiting, host=host, port=port, ae_title=ae_title, on_sent=lambda left: on_sent(total - left)
         )

@@ -56,10 +56,10 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
-    monkeypatch.setattr(send.time, "sleep", lambda _: None)
+    monkeypatch.setattr(send, "PAUSE_S", 0.0)
+    monkeypatch.setattr(send, "ANSWER_TIMEOUT_S", 1.0)
     yield
     collect_associations()
-    monkeypatch.setattr(send, "ANSWER_TIMEOUT_S", 1.0)
 
 
 def test_every_object_is_sent_once(session, receiver):
