@@ -1,6 +1,5 @@
 """Listings and searches on a real PostgreSQL: the same answers as on SQLite, and the tables that the code means."""
 
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -27,10 +26,10 @@ WHERE = (
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/xnat.db"
+        return f"sqlite:///{tmp_path_factory.mktemp('xnat')}/xnat.db"
     server = request.getfixturevalue("postgres_url")
     name = f"xnat_{uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
@@ -40,18 +39,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(create_engine(server).url.set(database=name).render_as_string(hide_password=False))
 
 
-@pytest.fixture
-def admin(database_url: str, tmp_path: Path):
-    accounts_url = f"sqlite:///{tmp_path}/accounts.db"
+@pytest.fixture(scope="module")
+def admin(database_url: str, tmp_path_factory: pytest.TempPathFactory):
+    """Give a client of an archive with two projects; the tests only read."""
+    home = tmp_path_factory.mktemp("home")
+    accounts_url = f"sqlite:///{home}/accounts.db"
     accounts = Accounts.open(accounts_url)
     accounts.create_user("admin", PASSWORD)
     accounts.grant("admin", Role.admin)
     accounts.database.dispose()
     settings = EmbeddedXnatSettings(
-        data_dir=tmp_path / "data", database_url=database_url, accounts_database_url=accounts_url
+        data_dir=home / "data", database_url=database_url, accounts_database_url=accounts_url
     )
     with TestClient(create_app(settings)) as client:
         client.put("/data/services/auth", data={"username": "admin", "password": PASSWORD}).raise_for_status()
+        fill(client)
         yield client
 
 
@@ -90,13 +92,11 @@ def rows(answer) -> list[dict[str, str]]:
     ],
 )
 def test_listings_filter_sort_and_page(admin, params, expected) -> None:
-    fill(admin)
     assert [row["label"] for row in rows(admin.get("/data/experiments", params=params))] == expected
     assert [row["label"] for row in rows(admin.get("/data/projects/Q/experiments"))] == ["SHOWN"]
 
 
 def test_fields_of_all_kinds_are_shown_and_searched(admin) -> None:
-    fill(admin)
     columns = (
         f"ID,date,{ARM},xnat:mrSessionData/age,xnat:imagescandata/frames,xnat:imagescandata/file/label,last_modified"
     )
