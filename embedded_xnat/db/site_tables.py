@@ -1,4 +1,4 @@
-"""Rows about the site and its events: settings, access requests, custom forms, subscriptions and what became of them.
+"""Rows about the site and its events: settings, access requests, receivers, custom forms, subscriptions and what became of them.
 
 May import SQLModel and `service_kit`.
 """
@@ -19,6 +19,7 @@ __all__ = [
     "CustomValueRow",
     "DeliveryRow",
     "EventOrderRow",
+    "ReceiverRow",
     "SiteSettingRow",
     "SubscriptionRow",
 ]
@@ -125,3 +126,33 @@ class EventOrderRow(OutboxColumns, Base, table=True):
     """An action that is to be done, ordered with the change that called for it."""
 
     __tablename__ = "event_order"
+
+
+class ReceiverRow(Base, table=True):
+    """A DICOM receiver as an administrator describes it.
+
+    Attributes
+    ----------
+    project_rules, subject_rules, session_rules
+        Routing expressions (`embedded_xnat.domain.routing_rules`).
+    """
+
+    __tablename__ = "receiver"
+    __table_args__ = (UniqueConstraint("ae_title", "port"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True)
+    ae_title: str = Field(max_length=16)
+    port: int
+    identifier: str = Field(max_length=100)
+    is_enabled: bool = True
+    has_custom_processing: bool = False
+    is_direct: bool = False
+    is_anonymized: bool = True
+    has_whitelist: bool = False
+    whitelist: list[str] = Field(default_factory=list, sa_type=Json)
+    has_rules: bool = False
+    project_rules: str = Field(default="", sa_type=Text)
+    subject_rules: str = Field(default="", sa_type=Text)
+    session_rules: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

@@ -58,15 +58,38 @@ def is_dicom(path: Path) -> bool:
 
 def read_elements(path: Path, keywords: Iterable[str]) -> "Elements | None":
     """Return some elements of a file's header; None when it is no DICOM file."""
+    ds = _read(path, list(keywords))
+    return None if ds is None else Elements(ds)
+
+
+def read_texts(path: Path, tags: Iterable[int]) -> dict[int, str]:
+    """Return the first value of each of these elements that has one, private ones too."""
+    wanted = list(tags)
+    ds = _read(path, wanted)
+    return {} if ds is None else {tag: text for tag in wanted if (text := _first_text(ds, tag))}
+
+
+def _read(path: Path, wanted: "list[str] | list[int]") -> "Dataset | None":
     import pydicom  # noqa: PLC0415
     from pydicom.errors import BytesLengthException, InvalidDicomError  # noqa: PLC0415
 
     quiet()
     try:
-        return Elements(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords)))
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
     except (InvalidDicomError, BytesLengthException, *UNREADABLE):
         logger.debug("a file of an import is no DICOM file")
         return None
+
+
+def _first_text(ds: "Dataset", tag: int) -> str:
+    try:
+        value = ds[tag].value if tag in ds and ds[tag].VR != "SQ" else ""
+    except UNREADABLE:
+        return ""  # a value that breaks its representation; the element counts as missing
+    if isinstance(value, MutableSequence):
+        value = value[0] if value else ""
+    text = value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
+    return text.replace("\x00", "").strip()
 
 
 class Elements:

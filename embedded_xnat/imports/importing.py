@@ -19,7 +19,7 @@ from embedded_xnat.imports.options import UNASSIGNED, Handler, ImportOptions, Ta
 from embedded_xnat.imports.planning import plan_session, route_of, studies_of
 from embedded_xnat.imports.reading import Upload, anonymized
 from embedded_xnat.imports.records import Instance, Overwrite, Plan, Route
-from embedded_xnat.imports.routing import project_for
+from embedded_xnat.imports.routing import project_for, ruled_by
 from embedded_xnat.imports.service import Deposit, exists, store_session
 from embedded_xnat.storage.archive import Archive, Change
 
@@ -106,8 +106,9 @@ class Importer:
 
     def _direct(self, session: Session, instances: Sequence[Instance], options: ImportOptions) -> Direction:
         series = instances[0].series
-        project = project_for(session, self.visitor, series, options.wanted)
-        route = route_of(series, options.wanted, project.id if project is not None else None)
+        ruled = ruled_by(session, instances[0].stored.temporary)
+        project = project_for(session, self.visitor, series, wanted=options.wanted, ruled=ruled)
+        route = route_of(series, options.wanted, project.id if project is not None else None, ruled)
         check_label(route.subject_label or "", what="subject label")
         check_label(route.session_label or "", what="session label")
         way, code = direction_of(options, route, project)

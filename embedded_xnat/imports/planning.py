@@ -12,6 +12,7 @@ from embedded_xnat.schema.imaging_types import MODALITIES, modality_of
 
 _SAID = re.compile(r"(?:\A|(?<=[\s,;]))(project|subject|session|aa)\s*:\s*([A-Za-z0-9_.\-]+)", re.IGNORECASE)
 FALLBACK_LABEL = "dicom_upload"
+_NO_RULE = Route()
 
 
 def said_in(texts: Sequence[str]) -> dict[str, str]:
@@ -29,21 +30,23 @@ def said_in(texts: Sequence[str]) -> dict[str, str]:
     return said
 
 
-def project_candidates(series: Series, wanted: Route) -> list[str]:
+def project_candidates(series: Series, wanted: Route, ruled: Route) -> list[str]:
     """Return what may be the id or alias of the project, the likeliest first."""
     if wanted.project_id:
         return [wanted.project_id]
     said = said_in(series.saying).get("project")
-    return [text for text in (said, *series.naming) if text]
+    return [text for text in (ruled.project_id, said, *series.naming) if text]
 
 
-def route_of(series: Series, wanted: Route, project_id: str | None) -> Route:
-    """Return where a session goes: what the request says, else what the header says, else PatientName and PatientID.
+def route_of(series: Series, wanted: Route, project_id: str | None, ruled: Route = _NO_RULE) -> Route:
+    """Return where a session goes: what the request says, else the rules, else the header's own texts and names.
 
     Parameters
     ----------
     project_id
         The project that was found among the candidates.
+    ruled
+        What the administrator's rules say; they come before the comments, PatientName and PatientID last.
 
     Examples
     --------
@@ -54,8 +57,16 @@ def route_of(series: Series, wanted: Route, project_id: str | None) -> Route:
     archives_itself = {"true": True, "false": False}.get(said.get("aa", "").lower())
     return Route(
         project_id,
-        wanted.subject_label or _label(said.get("subject")) or _label(series.patient_name) or FALLBACK_LABEL,
-        wanted.session_label or _label(said.get("session")) or _label(series.patient_id) or FALLBACK_LABEL,
+        wanted.subject_label
+        or _label(ruled.subject_label)
+        or _label(said.get("subject"))
+        or _label(series.patient_name)
+        or FALLBACK_LABEL,
+        wanted.session_label
+        or _label(ruled.session_label)
+        or _label(said.get("session"))
+        or _label(series.patient_id)
+        or FALLBACK_LABEL,
         wanted.auto_archive if wanted.auto_archive is not None else archives_itself,
     )
 

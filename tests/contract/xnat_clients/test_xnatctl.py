@@ -104,3 +104,15 @@ def test_subscriptions_to_events(run: Run, tmp_path: Path) -> None:
 def test_what_is_not_there_is_an_empty_list(run: Run) -> None:
     for words in (("scp", "list"), ("command", "list"), ("container", "list"), ("admin", "plugins")):
         assert table(run, *words) == []
+
+
+def test_dicom_receivers(run: Run) -> None:
+    run("scp", "create", "--ae-title", "CTL", "--port", "8105", "--yes")
+    (row,) = table(run, "scp", "list")
+    assert row["aeTitle"] == "CTL"
+    number = str(row["id"])
+    run("scp", "disable", number, "--yes")
+    assert json.loads(run("scp", "show", number, "-o", "json"))["enabled"] is False
+    run("scp", "enable", number, "--yes")
+    run("scp", "delete", number, "--yes")
+    assert table(run, "scp", "list") == []
