@@ -90,11 +90,22 @@ def read_document(body: bytes) -> Document:
     >>> document.xsi_type, dict(document.identity), document.changes
     ('xnat:subjectData', {'label': 'S1'}, (SetField(path='group', value='a'),))
     """
-    root = parse_xml(body)
-    xsi_type = _root_type(root)
+    return read_element(parse_xml(body))
+
+
+def read_element(element: Any) -> Document:
+    """Read an object from an element that was parsed by `parse_xml`.
+
+    Raises
+    ------
+    BadRequest
+        If the element is no type of object.
+    BadField
+    """
+    xsi_type = _root_type(element)
     if xsi_type is None:
         raise BadRequest("The document's root is no type of object that this server knows.")
-    return _read(root, xsi_type)
+    return _read(element, xsi_type)
 
 
 def _root_type(root: Any) -> str | None:

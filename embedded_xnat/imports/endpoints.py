@@ -16,6 +16,7 @@ from embedded_xnat.imports.inbox import Inbox, find_request, request_document
 from embedded_xnat.imports.options import Handler, ImportOptions, read_options
 from embedded_xnat.imports.reading import read_upload
 from embedded_xnat.imports.worker import ImportWorker
+from embedded_xnat.imports.xar import XarImporter
 from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.settings import EmbeddedXnatSettings
 
@@ -62,8 +63,11 @@ def _import(request: Request, body: Body, options: ImportOptions) -> list[str]:
         raise BadRequest("The request brings no file.")
     with ExitStack() as stack, disk_errors():
         received = [(name, incoming.finish(sync=False)) for name, incoming in body.files]
+        visitor, id_prefix = visitor_of(request), settings_of(request).id_prefix
+        if options.handler is Handler.XAR:
+            return XarImporter(archive, visitor, id_prefix).run(received, options, stack)
         upload = read_upload(received, archive.files, stack)
-        importer = Importer(archive, visitor_of(request), settings_of(request).id_prefix)
+        importer = Importer(archive, visitor, id_prefix)
         return importer.run(upload, options, stack)
 
 

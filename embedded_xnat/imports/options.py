@@ -21,6 +21,7 @@ class Handler(StrEnum):
     SESSION = "si"
     DICOM_ZIP = "dicom-zip"
     GRADUAL = "gradual-dicom"
+    XAR = "xar"
     INBOX = "inbox"
 
 
@@ -94,15 +95,12 @@ def _handler(name: str | None, content_type: str) -> Handler:
     if not name:
         is_file = content_type.partition(";")[0].strip().lower() == "application/dicom"
         return Handler.GRADUAL if is_file else Handler.SESSION
-    if name.lower() == "xar":
-        raise BadRequest(
-            "This server does not import XAR archives. Send the DICOM files as a zip (import-handler=SI), "
-            "and files of another kind to the resources of a session."
-        )
     try:
         return Handler(name.lower())
     except ValueError as error:
-        raise BadRequest("This server imports with the handlers SI, DICOM-zip, gradual-DICOM and inbox.") from error
+        raise BadRequest(
+            "This server imports with the handlers SI, DICOM-zip, gradual-DICOM, XAR and inbox."
+        ) from error
 
 
 def read_destination(dest: str | None) -> tuple[Target | None, Route]:

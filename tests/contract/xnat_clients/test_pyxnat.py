@@ -4,6 +4,7 @@ import pytest
 
 from tests.contract.xnat_clients.clients import ClientEnvironment, client_environment
 from tests.contract.xnat_clients.conftest import PASSWORD, USER
+from tests.contract.xnat_clients.test_imports import write_dicom
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -20,10 +21,15 @@ P = sys.argv[4]
 
 
 @pytest.fixture
-def run(pyxnat: ClientEnvironment, server, request):
+def project(request) -> str:
+    """Name of a project of the test's own."""
+    return f"PYX_{request.node.name.partition('[')[0][-40:]}"
+
+
+@pytest.fixture
+def run(pyxnat: ClientEnvironment, server, project: str):
     """Run a script that finds its interface as ``x`` and the name of a project of its own as ``P``."""
-    name = f"PYX_{request.node.name.partition('[')[0][-40:]}"
-    return lambda script: pyxnat.run(HEAD + script, server.url, USER, PASSWORD, name)
+    return lambda script: pyxnat.run(HEAD + script, server.url, USER, PASSWORD, project)
 
 
 def test_objects_are_made_listed_and_deleted(run) -> None:
@@ -191,6 +197,35 @@ experiment.share(P + '_O', label='SHOWN')
 assert experiment.id() in [e.id() for e in other.experiments()]
 assert 'SHOWN' in [row['label'] for row in x._get_json('/data/projects/%s_O/experiments' % P)]
 experiment.trigger(pipelines=False)
+""")
+
+
+def test_the_prearchive_is_looked_through_and_reset(run, server, project, tmp_path) -> None:
+    with server.client() as client:
+        client.put(f"/data/projects/{project}").raise_for_status()
+        body = write_dicom(tmp_path / "a.dcm").read_bytes()
+        params = {"dest": f"/prearchive/projects/{project}"}
+        client.post("/data/services/import", params=params, content=body).raise_for_status()
+    run("""
+from pyxnat.core.manage import PreArchive
+prearchive = PreArchive(x)
+(triple,) = [each for each in prearchive.get() if each[0] == P]
+assert prearchive.status(triple) == 'READY' and triple[2] == 'SUBJ_MR'
+uri = prearchive.get_uri(triple)
+assert uri == '/prearchive/projects/' + '/'.join(triple)
+assert '5' in prearchive.get_scans(triple)
+assert 'DICOM' in prearchive.get_resources(triple, '5')
+assert prearchive.get_files(triple, '5', 'DICOM')
+assert prearchive.reset(triple).decode().endswith(uri)
+assert prearchive.status(triple) == 'READY'
+try:
+    prearchive.reset([P, '20260101_000000000', 'NONE'])
+except DatabaseError as error:
+    assert 'There is no session in the prearchive here' in str(error)
+else:
+    raise AssertionError('a session that is not there cannot be reset')
+prearchive.delete(uri)
+assert P not in [each[0] for each in prearchive.get()]
 """)
 
 

@@ -1,0 +1,252 @@
+"""The handler XAR: the document of a session, with the files that its resource elements name."""
+
+import hashlib
+import io
+import zipfile
+from contextlib import ExitStack
+
+import pytest
+
+from embedded_xnat.consistency.service import find_problems
+from embedded_xnat.domain.xml_documents import MAX_BYTES
+from embedded_xnat.imports.xar_reading import read_xar
+from embedded_xnat.storage.files import FileStore
+from service_kit.errors import InvalidInput
+
+URI = "/data/archive/projects/P/subjects/S1/experiments/X1"
+SPACES = (
+    'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:cat="http://nrg.wustl.edu/catalog" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+)
+CATALOG = (
+    f'<cat:DCMCatalog {SPACES}><cat:entries><cat:entry URI="sub/a.dcm" digest="%s"/></cat:entries></cat:DCMCatalog>'
+)
+SCAN = (
+    '<xnat:scans><xnat:scan ID="7" UID="1.2.7" xsi:type="xnat:mrScanData">'
+    '<xnat:file label="DICOM" format="DICOM" URI="SCANS/7/DICOM/c.xml" xsi:type="xnat:resourceCatalog"/>'
+    "<xnat:type>T1 w</xnat:type></xnat:scan></xnat:scans>"
+)
+NOTE = '<xnat:resource label="NOTES" content="NOTE" URI="notes/n.txt" xsi:type="xnat:resource"/>'
+NOTES = f"<xnat:resources>{NOTE}</xnat:resources>"
+ASSESSOR = (
+    '<xnat:out><xnat:file label="DATA" URI="out/m.csv" xsi:type="xnat:resource"/></xnat:out>'
+    "<xnat:imageSession_ID>S1_MR1</xnat:imageSession_ID><xnat:comments>seen</xnat:comments>"
+)
+
+
+def session(inner: str = SCAN + NOTES, head: str = 'project="P" label="X1" UID="1.2"', subject: str = "S1") -> str:
+    date = "<xnat:date>2026-02-03</xnat:date>"
+    inner = inner.replace("<xnat:scans>", f"<xnat:subject_ID>{subject}</xnat:subject_ID><xnat:scans>", 1)
+    return f"<xnat:MRSession {SPACES} {head}>{date}{inner}</xnat:MRSession>"
+
+
+def assessor(head: str = 'project="P" label="QC1"', inner: str = ASSESSOR) -> str:
+    return f"<xnat:QCManualAssessment {SPACES} {head}>{inner}</xnat:QCManualAssessment>"
+
+
+@pytest.fixture(scope="session")
+def image(dicom) -> bytes:
+    return dicom(SOPInstanceUID="1.2.7.1")
+
+
+@pytest.fixture
+def xar(image):
+    """Return a maker of XARs: ``xar(session(), **more)``; what is None is left out."""
+
+    def make(document: str | bytes = session(), *, folder: str = "", **more: bytes | None) -> bytes:
+        digest = hashlib.md5(image).hexdigest()
+        files = {
+            "session.xml": document,
+            "SCANS/7/DICOM/c.xml": CATALOG % digest,
+            "SCANS/7/DICOM/sub/a.dcm": image,
+            "notes/n.txt": b"as it came",
+            **more,
+        }
+        body = io.BytesIO()
+        with zipfile.ZipFile(body, "w") as archive:
+            for name, data in files.items():
+                if data is not None:
+                    archive.writestr(f"{folder}{name}", data)
+        return body.getvalue()
+
+    return make
+
+
+@pytest.mark.parametrize("folder", ["", "container/"])
+def test_a_session_comes_with_its_scans_resources_and_files(send, xar, image, admin, rows, settings, folder) -> None:
+    answer = send(xar(folder=folder), handler="XAR")
+    assert (answer.status_code, answer.text) == (200, f"{URI}\r\n")
+    fields = admin.get(URI).json()["items"][0]["data_fields"]
+    assert (fields["date"], fields["UID"], fields["label"]) == ("2026-02-03", "1.2", "X1")
+    assert [(row["ID"], row["type"]) for row in rows(admin.get(f"{URI}/scans"))] == [("7", "T1 w")]
+    (resource,) = rows(admin.get(f"{URI}/scans/7/resources"))
+    assert (resource["label"], resource["format"]) == ("DICOM", "DICOM")
+    assert admin.get(f"{URI}/scans/7/resources/DICOM/files/sub/a.dcm").content == image
+    assert admin.get(f"{URI}/resources/NOTES/files/n.txt").content == b"as it came"
+    assert (settings.data_dir / "P/arc001/X1/SCANS/7/DICOM/sub/a.dcm").is_file(), "where clients look for it"
+    assert not list((settings.data_dir / ".incoming").iterdir())
+
+
+def test_paths_may_begin_in_the_folder_beside_the_document(send, image, admin) -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("outer/session.xml", session(SCAN))
+        archive.writestr("outer/X1/SCANS/7/DICOM/c.xml", CATALOG % "")
+        archive.writestr("outer/X1/SCANS/7/DICOM/sub/a.dcm", image)
+    assert send(body.getvalue(), handler="XAR").status_code == 200
+    assert admin.get(f"{URI}/scans/7/resources/DICOM/files/sub/a.dcm").content == image
+
+
+def test_the_request_counts_more_than_the_document(send, xar, admin) -> None:
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/Q/subjects/S9")
+    answer = send(xar(), handler="XAR", project="Q", subject="S9", session="Y")
+    assert answer.text.strip() == "/data/archive/projects/Q/subjects/S9/experiments/Y"
+
+
+def test_the_same_xar_twice_is_there_once(send, xar, admin, rows, settings) -> None:
+    send(xar(), handler="XAR")
+    before = rows(admin.get(f"{URI}/scans/ALL/files")) + rows(admin.get(f"{URI}/files"))
+    for overwrite, status in (("none", 409), ("append", 200), ("delete", 200)):
+        assert send(xar(), handler="XAR", overwrite=overwrite).status_code == status
+        assert rows(admin.get(f"{URI}/scans/ALL/files")) + rows(admin.get(f"{URI}/files")) == before
+    assert list(find_problems(settings.data_dir, settings.database_url)) == []
+
+
+def test_what_was_exported_can_be_restored_by_its_id(send, xar, admin, rows) -> None:
+    send(xar(), handler="XAR")
+    exported = admin.get(URI, params={"format": "xml"}).content.decode()
+    notes = exported.replace("</xnat:MRSession>", f"{NOTES}</xnat:MRSession>")
+    body = xar(notes, **{"notes/n.txt": b"another", "SCANS/7/DICOM/c.xml": None, "SCANS/7/DICOM/sub/a.dcm": None})
+    assert send(body, handler="XAR", overwrite="delete").text.strip() == URI
+    assert admin.get(f"{URI}/resources/NOTES/files/n.txt").content == b"another"
+    alone = dict.fromkeys(("SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm"))
+    renamed = send(xar(notes.replace('label="X1"', 'label="X2"'), **alone), handler="XAR", overwrite="delete")
+    assert (renamed.status_code, "(code 2)" in renamed.text) == (409, True)
+    assert [row["label"] for row in rows(admin.get("/data/projects/P/experiments"))] == ["S1_MR1", "X1"]
+
+
+CONFLICTS = [
+    # what comes after the session one after another, overwrite, status, what the sentence says
+    (session(), "none", 409, "Session already exists, retry with overwrite enabled"),
+    (session(head='project="P" label="X1" UID="9.9"'), "append", 409, "(code 5)"),
+    (session(subject="S2"), "delete", 409, "(code 4)"),
+    (session().replace("MRSession", "CTSession"), "delete", 409, "(code 19)"),
+    (session().replace("1.2.7", "1.2.8"), "append", 409, "(code 17)"),
+    (session().replace("1.2.7", "1.2.8"), "delete", 200, ""),
+    (session(head='project="P" label="X1" UID="9.9"'), "delete", 200, ""),
+]
+
+
+def test_what_does_not_fit_to_the_session_that_is_there_is_refused(send, xar, admin) -> None:
+    admin.put("/data/projects/P/subjects/S2")
+    send(xar(), handler="XAR")
+    for document, overwrite, status, says in CONFLICTS:
+        answer = send(xar(document), handler="XAR", overwrite=overwrite)
+        assert (answer.status_code, says in answer.text) == (status, True), answer.text
+
+
+def test_other_bytes_of_a_file_replace_it_only_when_the_request_says_so(send, xar, admin) -> None:
+    send(xar(), handler="XAR")
+    other = xar(**{"notes/n.txt": b"corrected"})
+    refused = send(other, handler="XAR", overwrite="append")
+    assert (refused.status_code, "(code 16)" in refused.text) == (409, True)
+    assert admin.get(f"{URI}/resources/NOTES/files/n.txt").content == b"as it came"
+    assert send(other, handler="XAR", overwrite="delete").status_code == 200
+    assert admin.get(f"{URI}/resources/NOTES/files/n.txt").content == b"corrected"
+
+
+def test_assessors_come_inside_a_session_or_on_their_own(send, xar, admin, rows) -> None:
+    inside = f'<xnat:assessor xsi:type="xnat:qcManualAssessorData" label="QC1">{ASSESSOR}</xnat:assessor>'
+    document = session(f"{SCAN}<xnat:assessors>{inside}</xnat:assessors>")
+    whole = send(xar(document, **{"notes/n.txt": None, "out/m.csv": b"1"}), handler="XAR")
+    assert (whole.status_code, whole.text.strip()) == (200, URI)
+    assert admin.get(f"{URI}/assessors/QC1/resources/DATA/files/m.csv").content == b"1"
+    nothing_else = dict.fromkeys(("notes/n.txt", "SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm"))
+    alone = send(xar(assessor('project="P" label="QC2"'), **nothing_else, **{"out/m.csv": b"2"}), handler="XAR")
+    uri = URI.replace("X1", "S1_MR1/assessors/QC2")
+    assert (alone.status_code, alone.text.strip()) == (200, uri)
+    assert admin.get(uri).json()["items"][0]["data_fields"]["comments"] == "seen"
+    assert admin.get(f"{uri}/resources/DATA/files/m.csv").content == b"2"
+
+
+def test_scripts_change_the_images_of_a_xar_too(send, xar, admin, dicom) -> None:
+    script = 'version "6.1"\n(0010,0010) := subject\n- (0010,0020)'
+    assert admin.put("/xapi/anonymize/site", content=script, headers={"Content-Type": "text/plain"}).status_code == 200
+    admin.put("/xapi/anonymize/site/enabled?enable=true")
+    assert send(xar(), handler="XAR").status_code == 200
+    stored = admin.get(f"{URI}/scans/7/resources/DICOM/files/sub/a.dcm").content
+    assert b"SUBJ" not in stored
+    assert b"S1" in stored
+
+
+DTD = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+#: What the files of a XAR say against it, whatever the archive has.
+UNSOUND = {
+    "an entity": {"document": DTD + session().replace("T1 w", "&e;")},
+    "no XML": {"document": "<xnat:MRSession"},
+    "no document": {"document": None},
+    "another kind of document": {"document": f'<xnat:Subject {SPACES} label="S1" project="P"/>'},
+    "a type that nobody knows": {"document": session().replace("MRSession", "XYSession")},
+    "two sessions": {"other.xml": session()},
+    "a session and an assessor": {"other.xml": assessor()},
+    "an unknown field": {"document": session(f"{SCAN}<xnat:nonsense>1</xnat:nonsense>{NOTES}")},
+    "a file that is not there": {"document": session(SCAN + NOTES.replace("notes/n.txt", "notes/lost.txt"))},
+    "a file that nothing names": {"notes/more.txt": b"x"},
+    "a file named twice": {"document": session(f"{SCAN}<xnat:resources>{NOTE}{NOTE}</xnat:resources>")},
+    "a path upwards": {"document": session().replace("notes/n.txt", "../../secret")},
+    "an absolute path": {"document": session().replace("notes/n.txt", "/etc/passwd")},
+    "an address": {"document": session().replace("notes/n.txt", "http://127.0.0.1/x")},
+    "a series of files": {"document": session().replace('"xnat:resource"', '"xnat:resourceSeries"')},
+    "a catalog that is none": {"SCANS/7/DICOM/c.xml": session()},
+    "a catalog with an entity": {"SCANS/7/DICOM/c.xml": DTD + CATALOG % ""},
+    "a catalog that leads out": {"SCANS/7/DICOM/c.xml": (CATALOG % "").replace("sub/a.dcm", "../../../x")},
+    "a catalog without end": {"SCANS/7/DICOM/c.xml": CATALOG % "" + " " * MAX_BYTES},
+    "another digest": {"SCANS/7/DICOM/c.xml": CATALOG % ("0" * 32)},
+    "an entry that leads out": {"../evil": b"x"},
+}
+
+
+@pytest.mark.parametrize("kind", UNSOUND)
+def test_what_is_no_sound_xar_is_refused_in_a_sentence(xar, tmp_path, kind) -> None:
+    files = FileStore(tmp_path)
+    with ExitStack() as stack:
+        incoming = stack.enter_context(files.incoming())
+        incoming.write(xar(**UNSOUND[kind]))
+        with pytest.raises(InvalidInput) as refused:
+            read_xar([("", incoming.finish())], files, stack)
+    assert refused.value.detail.endswith(".")
+    assert "passwd" not in refused.value.detail
+    assert files.leftovers() == []
+
+
+def test_what_the_archive_says_against_a_xar_leaves_nothing(send, xar, admin, rows, settings) -> None:
+    only_assessor = {
+        **dict.fromkeys(("notes/n.txt", "SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm")),
+        "out/m.csv": b"1",
+    }
+    refused = [
+        (xar(session(head='label="X1"')), {}, 400),
+        (xar(), {"project": "NONE"}, 404),
+        (xar(session(head='project="P"')), {}, 417),
+        (xar(session(subject="NONE")), {}, 400),
+        (xar(session().replace('ID="7"', "")), {}, 400),
+        (xar(assessor(inner=ASSESSOR.replace("S1_MR1", "NONE")), **only_assessor), {}, 400),
+        (xar(), {"dest": "/prearchive/projects/P"}, 400),
+        (xar()[:-30], {}, 400),
+        (b"<xnat:MRSession/>", {}, 400),
+    ]
+    for body, params, status in refused:
+        answer = send(body, handler="XAR", **params)
+        assert (answer.status_code, answer.json()["detail"][-1:]) == (status, "."), answer.text
+    assert [row["label"] for row in rows(admin.get("/data/projects/P/experiments"))] == ["S1_MR1"]
+    assert not list((settings.data_dir / ".incoming").iterdir())
+    assert not [path for path in (settings.data_dir / "P").rglob("*") if path.is_file()]
+
+
+def test_a_xar_goes_into_no_project_that_one_may_not_write_to(send, xar, as_user, admin) -> None:
+    assert send(xar(), as_user("zoe"), handler="XAR").status_code == 404
+    admin.put("/data/projects/P/users/Collaborators/carl")
+    assert send(xar(), as_user("carl"), handler="XAR").status_code == 403
+    admin.put("/data/projects/P/users/Members/mary")
+    assert send(xar(), as_user("mary"), handler="XAR").status_code == 200
