@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded_xnat.pictures.reading import UNREADABLE, Unreadable, read_dicom
+from embedded_xnat.pictures.reading import UNREADABLE, Unreadable, frame_pixels, is_colour, read_dicom
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ def preview_png(path: Path) -> bytes | None:
         ds = read_dicom(path, pixels=True)
         if int(ds.Rows) * int(ds.Columns) > MAX_PIXELS:
             return None
-        pixels = _middle_frame(ds.pixel_array, frames=int(ds.get("NumberOfFrames", 1) or 1))
-        if pixels.ndim == 2:  # a grey value a pixel
+        pixels = frame_pixels(ds, int(ds.get("NumberOfFrames", 1) or 1) // 2)
+        if not is_colour(ds):
             pixels = grey(pixels, is_inverted=ds.get("PhotometricInterpretation") == "MONOCHROME1")
         picture = Image.fromarray(pixels)
     except (Unreadable, *UNREADABLE):
@@ -35,10 +35,6 @@ def preview_png(path: Path) -> bytes | None:
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
-
-
-def _middle_frame(pixels: NDArray[Any], *, frames: int) -> NDArray[Any]:
-    return np.asarray(pixels[frames // 2]) if frames > 1 else pixels
 
 
 def grey(pixels: NDArray[Any], *, is_inverted: bool = False) -> NDArray[np.uint8]:

@@ -3,7 +3,10 @@
 import struct
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -22,6 +25,7 @@ UNREADABLE = (
     struct.error,
     zlib.error,
 )
+_PALETTE = "PALETTE COLOR"
 
 
 class Unreadable(Exception):
@@ -41,4 +45,34 @@ def read_dicom(path: Path, *, pixels: bool) -> "Dataset":
     try:
         return pydicom.dcmread(path, stop_before_pixels=not pixels)
     except (InvalidDicomError, *UNREADABLE) as error:
+        raise Unreadable from error
+
+
+def is_colour(ds: "Dataset") -> bool:
+    """Tell whether an image has colours: three samples a pixel, or a palette (PS3.3 C.7.6.3.1.2)."""
+    return int(ds.get("SamplesPerPixel", 1)) == 3 or ds.get("PhotometricInterpretation") == _PALETTE
+
+
+def frame_pixels(ds: "Dataset", frame: int) -> NDArray[Any]:
+    """Return one frame: its values, shape (row, column), or its colours, of uint8, shape (row, column, 3: red, green, blue).
+
+    Only this frame is unpacked. YBR becomes RGB, a palette is looked up, deeper colours keep their upper eight bits.
+
+    Raises
+    ------
+    Unreadable
+    """
+    from pydicom.pixels.processing import apply_color_lut  # noqa: PLC0415 - as above
+    from pydicom.pixels.utils import pixel_array  # noqa: PLC0415 - as above
+
+    try:
+        values = pixel_array(ds, index=frame)
+        if not is_colour(ds):
+            return values
+        bits = int(ds.BitsStored)
+        if ds.PhotometricInterpretation == _PALETTE:
+            values = apply_color_lut(values, ds)
+            bits = values.dtype.itemsize * 8
+        return (values >> max(0, bits - 8)).astype(np.uint8)
+    except UNREADABLE as error:
         raise Unreadable from error

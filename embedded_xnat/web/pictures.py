@@ -76,7 +76,8 @@ def _dicom_files(session: Session, archive: Archive, found: Located) -> tuple[Pa
 
 
 def _volume(request: Request, archive: Archive, found: Located) -> Response:
-    from embedded_xnat.pictures.volume import arrange, nifti_stream, read_slice  # noqa: PLC0415 - as above
+    from embedded_xnat.pictures.slices import read_slices  # noqa: PLC0415 - as above
+    from embedded_xnat.pictures.volume import arrange, nifti_stream  # noqa: PLC0415 - as above
 
     with archive.read() as session:
         folder, files = _dicom_files(session, archive, found)
@@ -84,7 +85,7 @@ def _volume(request: Request, archive: Archive, found: Located) -> Response:
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    series = arrange([one for file in files if (one := read_slice(folder / file.path)) is not None])
+    series = arrange(read_slices(folder / file.path for file in files))
     headers |= {"Content-Length": str(series.size), "X-Slices-Left-Out": str(series.left_out)}
     pieces = nifti_stream(series)
     return StreamingResponse(_checked(pieces), media_type="application/octet-stream", headers=headers)

@@ -1,6 +1,7 @@
 """A real archive on its own, and a real browser that is signed in to it."""
 
 import io
+import time
 import zipfile
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def zipped(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+def until(page, condition: str) -> None:
+    """Wait for a condition; the pages' policy forbids playwright's own way."""
+    deadline = time.monotonic() + 60
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

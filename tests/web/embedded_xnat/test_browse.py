@@ -9,21 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import SHAPE, dicom_series, voxels, zipped
+from .conftest import SHAPE, dicom_series, until, voxels, zipped
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 SESSION = "/projects/DEMO/experiments/P00_MR1"
 PAGES = ("/", "/projects/DEMO", "/projects/DEMO/subjects", SESSION, f"{SESSION}/scans/4", "/projects/DEMO/upload",
          f"{SESSION}/scans/4/resources/DICOM", "/search?q=P00", "/prearchive", "/account")  # fmt: skip
-
-
-def until(page, condition: str) -> None:
-    """Wait for a condition; the pages' policy forbids playwright's own way."""
-    deadline = time.monotonic() + 60
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.05)
 
 
 SIZES = [(1280, "light"), (1280, "dark"), (390, "light")]

@@ -50,7 +50,12 @@ export class Stage {
     this.fillPresets();
     for (const tool of this.root.querySelectorAll<HTMLElement>("[data-tools]")) tool.removeAttribute("inert");
     for (const tool of this.root.querySelectorAll<HTMLElement>("[data-mask-tool]")) tool.hidden = !this.viewer.hasMask;
-    part(this.root, "memory").textContent = `${mebibytes(this.viewer.memoryBytes)} MB in memory`;
+    for (const tool of this.root.querySelectorAll<HTMLElement>("[data-window-tool]")) tool.hidden = this.viewer.isColour;
+    for (const tool of this.root.querySelectorAll<HTMLElement>("[data-plane-tool]")) tool.hidden = this.viewer.isFlat;
+    this.offerVolumes();
+    const left = this.viewer.leftOut;
+    const note = left > 0 ? ` · ${left} ${left === 1 ? "image" : "images"} of the series left out` : "";
+    part(this.root, "memory").textContent = `${mebibytes(this.viewer.memoryBytes)} MB in memory${note}`;
     this.draw();
   }
 
@@ -74,8 +79,9 @@ export class Stage {
           { keys: ["ArrowDown"], shown: ["↓"], help: "Previous slice", run: scroll(-1) },
           { keys: ["PageUp"], shown: ["Page ↑"], help: "Ten slices on", run: scroll(PAGE_OF_SLICES) },
           { keys: ["PageDown"], shown: ["Page ↓"], help: "Ten slices back", run: scroll(-PAGE_OF_SLICES) },
-          { keys: ["ArrowRight"], shown: ["→"], help: "Mark the next plane", run: () => this.nextPlane(1) },
-          { keys: ["ArrowLeft"], shown: ["←"], help: "Mark the previous plane", run: () => this.nextPlane(-1) },
+          { keys: ["ArrowRight"], shown: ["→"], help: "Next volume of a series, else mark the next plane", run: () => this.sideways(1) },
+          { keys: ["ArrowLeft"], shown: ["←"], help: "Previous volume, else mark the previous plane", run: () => this.sideways(-1) },
+          { keys: ["p"], help: "Mark the next plane", run: () => this.nextPlane(1) },
           { keys: ["v"], help: "The marked plane alone, or all three (or double-click)", run: () => this.toggleLayout() },
           { keys: ["+", "="], shown: ["+"], help: "Enlarge about the crosshair", run: () => this.viewer.zoom(1.25) },
           { keys: ["-"], help: "Make smaller", run: () => this.viewer.zoom(0.8) },
@@ -104,6 +110,7 @@ export class Stage {
     this.on("preset", "change", (input) => this.choosePreset(Number(input.value)));
     this.on("window", "change", () => this.applyNumbers());
     this.on("level", "change", () => this.applyNumbers());
+    this.on("volume", "input", (input) => this.viewer.showVolume(Number(input.value) - 1));
     this.on("flip", "click", () => this.flip());
     this.on("reset", "click", () => this.reset());
     for (const button of this.root.querySelectorAll<HTMLElement>("[data-layout]")) {
@@ -143,12 +150,27 @@ export class Stage {
   }
 
   private nextPlane(step: number): void {
+    if (this.viewer.isFlat) return;
     const next = PLANES[(PLANES.indexOf(this.activePlane) + step + PLANES.length) % PLANES.length] ?? "axial";
     if (this.viewer.currentLayout !== "three") this.viewer.setLayout(next);
     this.mark(next);
   }
 
+  /** Left and right go through the volumes where there are many, else through the planes. */
+  private sideways(step: number): void {
+    const { shown, count } = this.viewer.volumes;
+    if (count > 1) this.viewer.showVolume(shown + step);
+    else this.nextPlane(step);
+  }
+
+  private offerVolumes(): void {
+    const { count } = this.viewer.volumes;
+    for (const tool of this.root.querySelectorAll<HTMLElement>("[data-volume-tool]")) tool.hidden = count === 1;
+    part<HTMLInputElement>(this.root, "volume").max = String(count);
+  }
+
   private setLayout(layout: Layout): void {
+    if (this.viewer.isFlat) return;
     if (layout !== "three") this.activePlane = layout;
     this.viewer.setLayout(layout);
   }
@@ -220,6 +242,7 @@ export class Stage {
       label.classList.toggle("is-active", plane === this.activePlane && this.viewer.currentLayout === "three");
       const position = this.isDrawn ? this.viewer.position(plane) : null;
       part(label, "slice").textContent = position ? `${position.slice} / ${position.count}` : "";
+      label.classList.toggle("is-bare", this.viewer.isFlat);
     }
   }
 
@@ -227,7 +250,7 @@ export class Stage {
     const reading = this.viewer.reading();
     const digits = decimals(this.viewer.valueRange?.full ?? this.viewer.greyRange);
     part(this.root, "voxel").textContent = reading.voxel.join(", ");
-    part(this.root, "value").textContent = formatted(reading.value, digits);
+    part(this.root, "value").textContent = reading.colour ? reading.colour.join(", ") : formatted(reading.value, digits);
     part(this.root, "mask-value").textContent =
       reading.mask === null ? "–" : reading.maskName ? `${reading.mask} ${reading.maskName}` : String(reading.mask);
     part(this.root, "position").textContent = reading.positionMm.map((mm) => mm.toFixed(1)).join(", ");
@@ -239,6 +262,9 @@ export class Stage {
     part(this.root, "outline").setAttribute("aria-pressed", String(outline));
     part<HTMLInputElement>(this.root, "opacity").value = String(Math.round(opacity * 100));
     part(this.root, "opacity-text").textContent = `${Math.round(opacity * 100)} %`;
+    const { shown: volume, count } = this.viewer.volumes;
+    part<HTMLInputElement>(this.root, "volume").value = String(volume + 1);
+    part(this.root, "volume-text").textContent = `${this.viewer.isFlat ? "picture" : "volume"} ${volume + 1} of ${count}`;
     part(this.root, "flip").setAttribute("aria-pressed", String(this.viewer.isRadiological));
     for (const button of this.root.querySelectorAll<HTMLElement>("[data-layout]")) {
       button.setAttribute("aria-pressed", String(button.dataset["layout"] === this.viewer.currentLayout));

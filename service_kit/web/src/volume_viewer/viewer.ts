@@ -4,9 +4,14 @@
 
 import { DRAG_MODE, Niivue, NVImage, SLICE_TYPE } from "@niivue/niivue";
 
+import { Frames } from "./frames";
+import { permutation, size, valueAt } from "./lookup";
+import { maskColours, type MaskLabel } from "./masks";
 import { fetchNifti, type Progress, volumeFrom, VolumeError } from "./volumes";
 import { clampVoxel, fileVoxel, rasVoxel, type Voxel } from "./voxels";
 import type { GreyRange, ValueRange } from "./windowing";
+
+export type { MaskLabel } from "./masks";
 
 export type Plane = "axial" | "coronal" | "sagittal";
 
@@ -20,6 +25,8 @@ export interface VolumeSource {
 export interface Reading {
   readonly voxel: Voxel;
   readonly value: number;
+  /** Red, green, blue from 0 to 255, where the image has colours. */
+  readonly colour: readonly [number, number, number] | null;
   readonly mask: number | null;
   /** Name of the mask's value, as the template says; empty where there is none. */
   readonly maskName: string;
@@ -59,17 +66,6 @@ const NIFTI_INTENT_LABEL = 1002;
 
 const WHOLE: Rectangle = [0, 0, 1, 1];
 
-/** A mask's colours where the template names none: transparent at 0, one clear hue elsewhere. */
-const DEFAULT_COLOUR: readonly [number, number, number] = [0, 211, 238];
-
-/** What one value of a mask means, as the template says. */
-export interface MaskLabel {
-  readonly value: number;
-  readonly name: string;
-  readonly colour: readonly [number, number, number];
-  readonly opacity: number | null;
-}
-
 /** Tell whether this browser can draw volumes at all. */
 export function hasWebGl2(): boolean {
   return document.createElement("canvas").getContext("webgl2") !== null;
@@ -77,6 +73,7 @@ export function hasWebGl2(): boolean {
 
 export class Viewer {
   private range: ValueRange | null = null;
+  private frames: Frames | null = null;
   private readonly niivue: Niivue;
   private readonly labels: readonly MaskLabel[];
   private readonly listeners: (() => void)[] = [];
@@ -85,6 +82,9 @@ export class Viewer {
   private maskOutline = false;
   private maskOpacity = 0.4;
   private bytes = 0;
+  private left = 0;
+  /** Whether the ground image is a single slice, so that one plane shows all of it. */
+  isFlat = false;
 
   private constructor(niivue: Niivue, labels: readonly MaskLabel[]) {
     this.niivue = niivue;
@@ -147,39 +147,29 @@ export class Viewer {
     const ordered = [...sources].sort((a, b) => Number(a.role === "mask") - Number(b.role === "mask"));
     if (ordered[0] === undefined) throw new VolumeError("There is no image to show.");
     for (const source of ordered) {
-      const buffer = await fetchNifti(source.url, (progress) => onProgress(source, progress), signal);
+      const { buffer, leftOut } = await fetchNifti(source.url, (progress) => onProgress(source, progress), signal);
       const image = await volumeFrom(buffer, source.role);
       this.bytes += image.img?.byteLength ?? 0;
+      this.left += leftOut;
       this.add(image, source);
     }
+    const flat = this.flatPlane();
+    if (flat !== null) this.setLayout(flat);
+    else if (this.isFlat) this.setLayout("three");
+    this.isFlat = flat !== null;
+    this.niivue.opts.isOrientationTextVisible = !(this.isFlat && this.isColour); // a photograph has no left and right
     this.setMask({ shown: this.maskShown, opacity: this.maskOpacity });
     this.changed();
-  }
-
-  /** Colour each value as the template says, every other one above 0 in the default hue. */
-  private maskColours(image: NVImage): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[]; labels: string[] } {
-    const highest = Math.max(1, Math.min(4096, Math.ceil(image.global_max ?? 1)));
-    const map = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
-    for (let value = 1; value <= highest; value += 1) {
-      const label = this.labels.find((one) => one.value === value);
-      const [red, green, blue] = label?.colour ?? DEFAULT_COLOUR;
-      map.R.push(red);
-      map.G.push(green);
-      map.B.push(blue);
-      map.A.push(255);
-      map.I.push(value);
-      map.labels.push(label?.name ?? String(value));
-    }
-    return map;
   }
 
   private add(image: NVImage, source: VolumeSource): void {
     if (source.role === "mask") {
       if (image.hdr) image.hdr.intent_code = NIFTI_INTENT_LABEL; // NiiVue draws edges of labels only
-      image.setColormapLabel(this.maskColours(image));
+      image.setColormapLabel(maskColours(this.labels, image.global_max ?? 1));
       image.opacity = this.maskOutline ? 0.004 : 1;
       image.colorbarVisible = false;
     } else {
+      this.frames ??= new Frames(image);
       this.range = {
         robust: { low: image.cal_min ?? 0, high: image.cal_max ?? 1 },
         full: { low: image.global_min ?? 0, high: image.global_max ?? 1 },
@@ -191,7 +181,34 @@ export class Viewer {
   private clear(): void {
     for (const image of [...this.niivue.volumes]) this.niivue.removeVolume(image);
     this.bytes = 0;
+    this.left = 0;
     this.range = null;
+    this.frames = null;
+  }
+
+  /** How many volumes the ground image has, and which of them is shown, from 0. */
+  get volumes(): { shown: number; count: number } {
+    return { shown: this.frames?.shown ?? 0, count: this.frames?.count ?? 1 };
+  }
+
+  /** Show another volume of a 4D image; crosshair, window and zoom stay. */
+  showVolume(frame: number): void {
+    if (!this.frames?.show(frame)) return;
+    this.niivue.refreshLayers(this.ground(), 0);
+    this.niivue.drawScene();
+    this.changed();
+  }
+
+  /** Whether the ground image has colours, which no window changes. */
+  get isColour(): boolean {
+    return this.frames?.isColour ?? false;
+  }
+
+  /** The one plane that shows anything of an image of a single slice; null for a volume. */
+  private flatPlane(): Plane | null {
+    const count = this.niivue.volumes[0]?.dimsRAS ?? [3, 0, 0, 0];
+    const thin = PLANES.filter((plane) => count[AXIS[plane] + 1] === 1);
+    return thin.length === 1 ? (thin[0] ?? null) : null;
   }
 
   /** Values of the ground image, or null before one is loaded. */
@@ -202,6 +219,11 @@ export class Viewer {
   /** Bytes of voxels held in memory. */
   get memoryBytes(): number {
     return this.bytes;
+  }
+
+  /** Pictures of the series that the archive left out of what it sent. */
+  get leftOut(): number {
+    return this.left;
   }
 
   get hasMask(): boolean {
@@ -339,9 +361,11 @@ export class Viewer {
     const at: [number, number, number] = [mm[0] ?? 0, mm[1] ?? 0, mm[2] ?? 0];
     const overlay = this.niivue.volumes[1];
     const mask = overlay ? valueAt(overlay, at) : null;
+    const voxel = fileVoxel(ras, permutation(ground), size(ground));
     return {
-      voxel: fileVoxel(ras, permutation(ground), size(ground)),
+      voxel,
       value: ground.getValue(...ras),
+      colour: this.frames?.colour(voxel, size(ground)) ?? null,
       mask,
       maskName: mask ? (this.labels.find((label) => label.value === mask)?.name ?? "") : "",
       positionMm: at,
@@ -369,20 +393,4 @@ export class Viewer {
     this.niivue.cleanup();
     this.niivue.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
-}
-
-function permutation(image: NVImage): readonly number[] {
-  return image.permRAS ?? [1, 2, 3];
-}
-
-function size(image: NVImage): Voxel {
-  const dims = image.hdr?.dims ?? [3, 1, 1, 1];
-  return [dims[1] ?? 1, dims[2] ?? 1, dims[3] ?? 1];
-}
-
-function valueAt(image: NVImage, mm: [number, number, number]): number | null {
-  const count = image.dimsRAS ?? [3, 1, 1, 1];
-  const voxel = image.mm2vox(mm);
-  const isInside = [0, 1, 2].every((axis) => (voxel[axis] ?? -1) >= 0 && (voxel[axis] ?? 0) < (count[axis + 1] ?? 1));
-  return isInside ? image.getValue(voxel[0] ?? 0, voxel[1] ?? 0, voxel[2] ?? 0) : null;
 }

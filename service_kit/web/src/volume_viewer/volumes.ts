@@ -10,6 +10,12 @@ export interface Progress {
   readonly total: number | null;
 }
 
+export interface Fetched {
+  readonly buffer: ArrayBuffer;
+  /** Pictures of a DICOM series that do not fit into the volume. */
+  readonly leftOut: number;
+}
+
 /** A volume beyond this many unpacked bytes would take the browser's tab down with it. */
 const MAX_BYTES = 1.5 * 2 ** 30;
 
@@ -24,7 +30,7 @@ export async function fetchNifti(
   url: string,
   onProgress: (progress: Progress) => void,
   signal?: AbortSignal,
-): Promise<ArrayBuffer> {
+): Promise<Fetched> {
   const response = await fetch(url, { credentials: "same-origin", signal: signal ?? null });
   if (!response.ok || response.body === null) {
     throw new VolumeError(`The archive did not give the image (answer ${response.status}).`);
@@ -33,7 +39,7 @@ export async function fetchNifti(
   const total = Number.isFinite(length) && length > 0 ? length : null;
   const [stream, isGzip] = await countedAndPeeked(response.body, total, onProgress);
   const plain = isGzip ? stream.pipeThrough(new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>) : stream;
-  return collect(plain);
+  return { buffer: await collect(plain), leftOut: Number(response.headers.get("x-slices-left-out")) || 0 };
 }
 
 /** Build NiiVue's volume from the bytes of a NIfTI file, with every voxel as it is in the file. */

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+import pydicom.data
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -12,7 +13,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from embedded_xnat.contract.errors import NoPicture
 from embedded_xnat.pictures.preview import preview_png
-from embedded_xnat.pictures.volume import arrange, nifti_stream, read_slice
+from embedded_xnat.pictures.slices import read_slices
+from embedded_xnat.pictures.volume import Series, arrange, nifti_stream
 
 nibabel = pytest.importorskip("nibabel")
 rng = np.random.default_rng(5)
@@ -54,8 +56,13 @@ def place(number: int) -> dict:
 
 
 def volume(paths: list[Path]) -> "nibabel.Nifti1Image":
-    slices = [one for path in paths if (one := read_slice(path)) is not None]
-    return nibabel.Nifti1Image.from_bytes(b"".join(nifti_stream(arrange(slices))))
+    return nifti_of(arrange(read_slices(paths)))
+
+
+def nifti_of(series: Series) -> "nibabel.Nifti1Image":
+    content = b"".join(nifti_stream(series))
+    assert len(content) == series.size
+    return nibabel.Nifti1Image.from_bytes(content)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "uint16", "uint8", "int8"])
@@ -92,16 +99,52 @@ def test_slices_with_slopes_of_their_own_become_real_numbers(tmp_path: Path) -> 
         assert pytest.approx(plane * (number + 0.5) + number) == values[..., number].T
 
 
-def test_a_second_volume_at_the_same_places_is_left_out(tmp_path: Path) -> None:
-    paths = [
-        write(tmp_path / f"{volume}{number}.dcm", np.full((3, 3), 10 * volume + number, "uint16"), **place(number))
-        for volume in (1, 2)
+def two_volumes(folder: Path) -> list[Path]:
+    """Slices of two volumes at the same places, numbered one volume after the other."""
+    return [
+        write(
+            folder / f"{moment}{number}.dcm",
+            np.full((3, 3), 10 * moment + number, "uint16"),
+            **{**place(number), "InstanceNumber": 10 * moment + number},
+        )
+        for moment in (2, 1)
         for number in range(4)
     ]
-    slices = [one for path in paths if (one := read_slice(path)) is not None]
+
+
+def test_a_second_image_of_each_place_makes_a_second_volume(tmp_path: Path) -> None:
+    series = arrange(read_slices(two_volumes(tmp_path)))
+    assert series.shape == (3, 3, 4, 2)
+    assert series.left_out == 0
+    values = np.asanyarray(nifti_of(series).dataobj)
+    assert values[1, 1].T.tolist() == [[10, 11, 12, 13], [20, 21, 22, 23]]
+
+
+def test_a_volume_that_was_broken_off_is_left_out(tmp_path: Path) -> None:
+    paths = two_volumes(tmp_path)
+    series = arrange(read_slices(paths[1:]))
+    assert series.shape == (3, 3, 4, 1)
+    assert series.left_out == 3
+
+
+def test_only_as_many_volumes_are_given_as_a_browser_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slices = read_slices(two_volumes(tmp_path))
+    monkeypatch.setattr("embedded_xnat.pictures.volume.MAX_BYTES", 352 + 3 * 3 * 4 * 2 + 70)
     series = arrange(slices)
-    assert series.shape == (3, 3, 4)
-    assert series.left_out == 4
+    assert (series.shape[3], series.left_out) == (1, 4)
+    monkeypatch.setattr("embedded_xnat.pictures.volume.MAX_BYTES", 400)
+    with pytest.raises(NoPicture, match="larger"):
+        arrange(slices)
+
+
+def test_an_enhanced_series_of_four_moments_has_four_volumes(shared_data: Path) -> None:
+    paths = sorted((shared_data / "odd" / "enhanced_mr").glob("6_*.dcm"))
+    series = arrange(read_slices(paths))
+    assert series.shape == (64, 64, 6, 4)
+    values = np.asanyarray(nifti_of(series).dataobj)
+    for moment, path in enumerate(paths):
+        frames = pydicom.dcmread(path).pixel_array
+        assert [values[..., place, moment].T.tolist() for place in range(6)] == frames.tolist()
 
 
 def test_a_localizer_of_another_orientation_is_left_out(tmp_path: Path) -> None:
@@ -123,9 +166,61 @@ def test_a_file_of_many_frames_is_a_volume(tmp_path: Path) -> None:
     assert image.header.get_zooms() == pytest.approx((2.0, 1.5, 4.0))
 
 
-def test_colours_and_other_files_make_no_volume(tmp_path: Path) -> None:
+def test_a_film_is_a_volume_a_frame(tmp_path: Path) -> None:
+    frames = rng.integers(0, 255, (7, 4, 5)).astype("uint8")
+    image = volume([write(tmp_path / "a.dcm", frames, FrameTime=40.0)])
+    assert image.shape == (5, 4, 1, 7)
+    assert np.asanyarray(image.dataobj)[:, :, 0].transpose(2, 1, 0) == pytest.approx(frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("examples_ybr_color.dcm", (320, 240, 1, 30)),
+        ("examples_rgb_color.dcm", (320, 240, 1)),
+        ("examples_palette.dcm", (800, 350, 1)),
+        ("SC_rgb_rle_16bit_2frame.dcm", (100, 100, 1, 2)),
+        ("ExplVR_BigEnd.dcm", (80, 60, 1)),
+    ],
+)
+def test_colours_stay_colours(name: str, shape: tuple[int, ...]) -> None:
+    path = Path(pydicom.data.get_testdata_file(name, download=False))
+    image = volume([path])
+    assert image.shape == shape
+    values = np.asanyarray(image.dataobj)
+    assert values.dtype.names == ("R", "G", "B")
+    first = values.reshape(*shape[:2], -1)[..., 0]
+    channels = [first[channel].astype(int) for channel in "RGB"]
+    assert any((channels[one] != channels[other]).any() for one, other in ((0, 1), (1, 2)))
+
+
+def test_red_is_red_and_at_its_place(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 6, 3), "uint8")
+    pixels[1, 2], pixels[3, 5] = (250, 10, 20), (0, 0, 200)
+    path = write(tmp_path / "a.dcm", np.zeros((4, 6), "uint8"))
+    ds = pydicom.dcmread(path)
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
+    ds.PixelData = pixels.tobytes()
+    ds.save_as(path)
+    values = np.asanyarray(volume([path]).dataobj)
+    assert values[2, 1, 0].tolist() == (250, 10, 20)
+    assert values[5, 3, 0].tolist() == (0, 0, 200)
+    drawn = preview_png(path)
+    assert drawn is not None
+    assert Image.open(io.BytesIO(drawn)).getpixel((2, 1)) == (250, 10, 20)
+
+
+def test_a_palette_is_looked_up_in_the_preview() -> None:
+    drawn = preview_png(Path(pydicom.data.get_testdata_file("examples_palette.dcm", download=False)))
+    assert drawn is not None
+    pixels = np.asarray(Image.open(io.BytesIO(drawn))).astype(int)
+    assert pixels.ndim == 3
+    assert (np.ptp(pixels, axis=2) > 30).any()
+
+
+def test_other_files_make_no_volume(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(b"\0" * 200)
-    assert read_slice(tmp_path / "a.dcm") is None
+    assert read_slices([tmp_path / "a.dcm"]) == []
     with pytest.raises(NoPicture):
         arrange([])
 
