@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlmodel import Session
@@ -40,6 +40,8 @@ class Direction:
     ----------
     code
         What happens in the prearchive when the session is complete.
+    left_out
+        How many files of the upload were no DICOM.
     site_scripts, project_scripts
         What is applied to the headers of whatever comes in, and of what goes into the archive.
     """
@@ -50,6 +52,7 @@ class Direction:
     code: int
     site_scripts: Sequence[Script] = ()
     project_scripts: Sequence[Script] = ()
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Importer:
                 "Import them one at a time, or without a session label."
             )
         with self.archive.read() as session:
-            directions = [self._direct(session, instances, options) for instances in studies]
+            directed = (self._direct(session, instances, options) for instances in studies)
+            directions = [replace(direction, left_out=upload.left_out) for direction in directed]
         plans = [self._plans(direction, stack) for direction in directions]
         sessions = list(zip(directions, plans, strict=True))
         if self.keeps_conflicts:
@@ -163,7 +167,8 @@ class Importer:
         status: str,
         reasons: Sequence[dict[str, object]] = (),
     ) -> str:
-        entry = prearchive.Entry(status=str(status), code=direction.code, reasons=tuple(reasons))
+        left_out = [prearchive.as_reason(each.code, each.text) for each in merging.not_dicom(direction.left_out)]
+        entry = prearchive.Entry(status=str(status), code=direction.code, reasons=(*reasons, *left_out))
         return prearchive.keep(change, self.visitor, plan, entry, files=self.archive.files)
 
 

@@ -103,13 +103,24 @@ def scan_findings(uids: Mapping[str, str], scans: Sequence[PlannedScan]) -> list
     return found
 
 
-def duplicates(scans: Sequence[PlannedScan]) -> list[Finding]:
-    """Return a finding for each scan in which an instance comes twice."""
+def duplicates(sop_instance_uids: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Return a finding for each scan in which an instance comes twice.
+
+    Parameters
+    ----------
+    sop_instance_uids
+        By scan id, one for each file.
+
+    Examples
+    --------
+    >>> [finding.text for finding in duplicates({"3": ["1.2", "1.3", "1.2"], "4": ["1.4"]})]
+    ['Scan 3 has 1 files with the SOP instance UID of another.']
+    """
     found = []
-    for scan in scans:
-        again = len(scan.instances) - len({instance.sop_instance_uid for instance in scan.instances})
+    for scan_id, uids in sop_instance_uids.items():
+        again = len(uids) - len(set(uids))
         if again:
-            text = f"Scan {scan.scan_id} has {again} files with the SOP instance UID of another."
+            text = f"Scan {scan_id} has {again} files with the SOP instance UID of another."
             found.append(Finding(22, Severity.WARNING, text))
     return found
 

@@ -67,7 +67,7 @@ class Entry:
     code
         What happens when it is complete: 0 nothing, 4 it is archived, 5 it is archived and overwrites.
     reasons
-        Why it could not be archived.
+        Why it could not be archived, and what else is worth knowing of it.
     """
 
     status: str = READY
@@ -89,8 +89,10 @@ def keep(change: Change, visitor: Visitor, plan: Plan, entry: Entry, *, files: F
     if row is None:
         row = _new_row(change.session, visitor, plan, entry)
     row.modified_at = utc_now()
-    findings = [*merging.scan_findings(_uids(row), plan.scans), *merging.duplicates(plan.scans)]
-    row.reasons = [*entry.reasons, *(as_reason(finding.code, finding.text) for finding in findings)] or row.reasons
+    instances = {scan.scan_id: _different_files(scan) for scan in plan.scans}
+    findings = [*merging.scan_findings(_uids(row), plan.scans), *merging.duplicates(instances)]
+    told = [*entry.reasons, *(as_reason(finding.code, finding.text) for finding in findings)]
+    row.reasons = [*row.reasons, *(reason for reason in told if reason not in row.reasons)]
     placements: list[tuple[Stored, PurePosixPath]] = []
     for scan in plan.scans:
         folder = folder_of(row) / "SCANS" / _scan_folder(row, scan) / "DICOM"
@@ -100,6 +102,11 @@ def keep(change: Change, visitor: Visitor, plan: Plan, entry: Entry, *, files: F
     change.session.flush()
     change.place(placements)
     return address_of(row)
+
+
+def _different_files(scan: PlannedScan) -> list[str]:
+    """Return the UID of the instance of each file; the same file twice is stored once."""
+    return list({each.stored.md5: each.sop_instance_uid for each in scan.instances}.values())
 
 
 def _new_row(session: Session, visitor: Visitor, plan: Plan, entry: Entry) -> PrearchiveRow:

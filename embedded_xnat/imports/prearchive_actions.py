@@ -17,9 +17,10 @@ from embedded_xnat.anonymize import service as anonymize
 from embedded_xnat.anonymize.rewriting import Names
 from embedded_xnat.contract.errors import BadRequest, MergeConflict, NoSuchObject, NotAnonymized, SessionExists
 from embedded_xnat.db.tables import PrearchiveRow
+from embedded_xnat.dicom.elements import read_elements
 from embedded_xnat.dicom.facts import read_header
 from embedded_xnat.domain.roles import Visitor
-from embedded_xnat.imports import prearchive
+from embedded_xnat.imports import merging, prearchive
 from embedded_xnat.imports.headers import read_instance
 from embedded_xnat.imports.options import UNASSIGNED
 from embedded_xnat.imports.planning import plan_session, session_modality
@@ -224,11 +225,16 @@ class Actions:
     def _rebuild(self, visitor: Visitor, row: PrearchiveRow, errand: Errand) -> str:
         """Read the headers anew, and take over what they say."""
         scans: dict[str, dict[str, Any]] = {}
+        instances: dict[str, list[str]] = {}
         modalities = []
         when: tuple[str, str] | None = None
         for path in self._paths(row):
             scan_id = path.parent.parent.name
-            if scan_id in scans or (header := read_header(path)) is None:
+            header = read_elements(path, ["SOPInstanceUID"]) if scan_id in scans else read_header(path)
+            if header is None:
+                continue
+            instances.setdefault(scan_id, []).append(header.text("SOPInstanceUID") or "")
+            if scan_id in scans:
                 continue
             modality = header.text("Modality") or "OT"
             modalities.append(modality)
@@ -244,7 +250,9 @@ class Actions:
         with self.archive.change() as change:
             found = change.session.get(PrearchiveRow, row.number)
             if found is not None:
-                found.scans, found.reasons, found.modified_at = scans, [], utc_now()
+                findings = merging.duplicates(instances)
+                found.reasons = [prearchive.as_reason(finding.code, finding.text) for finding in findings]
+                found.scans, found.modified_at = scans, utc_now()
                 found.scan_date, found.scan_time = when or ("", "")
                 _rest(found, READY)
                 if errand.then_archives:

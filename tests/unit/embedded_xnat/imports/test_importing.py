@@ -205,6 +205,17 @@ def test_the_codes_of_xnat_say_what_does_not_fit(
         assert rows(admin.get(f"{ARCHIVED}/scans/ALL/files")) == before
 
 
+def test_a_session_that_another_project_shows_cannot_be_added_to_there(send, dicom, zip_of, admin, rows) -> None:
+    send(zip_of(a=dicom()), project="P")
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/P/subjects/SUBJ/projects/Q")
+    admin.put(f"{ARCHIVED}/projects/Q", params={"label": "SHOWN"}).raise_for_status()
+    before = rows(admin.get(f"{ARCHIVED}/scans/ALL/files"))
+    answer = send(zip_of(a=dicom()), project="Q", subject="SUBJ", session="SHOWN", overwrite="delete")
+    assert (answer.status_code, "(code 3)" in answer.text) == (409, True), answer.text
+    assert rows(admin.get(f"{ARCHIVED}/scans/ALL/files")) == before
+
+
 def test_a_second_series_of_one_number_is_renumbered(send, dicom, zip_of, admin, rows) -> None:
     send(zip_of(a=dicom()), project="P")
     send(zip_of(a=dicom(SeriesInstanceUID="1.2.3.9")), project="P", overwrite="append")

@@ -116,6 +116,30 @@ def test_a_session_that_does_not_fit_stays_with_the_reason(admin, send, dicom, z
     assert admin.post("/data/services/archive", params=params).text.endswith("experiments/ELSE")
 
 
+def test_what_is_worth_knowing_is_told_and_keeps_nothing_from_being_archived(admin, send, dicom, zip_of, rows) -> None:
+    one, other = dicom(SOPInstanceUID="1.4"), dicom(SOPInstanceUID="1.4", SeriesTime="1")
+    body = zip_of(a=one, b=other, the_same_again=one, no_image=b"GIF89a")
+    uri = send(body, dest="/prearchive/projects/P").text.strip()
+    said = {row["code"]: row["text"] for row in rows(admin.get(f"{uri}/logs"))}
+    assert said == {
+        "20": "1 files are no DICOM and were left out.",
+        "22": "Scan 5 has 1 files with the SOP instance UID of another.",
+    }
+    assert admin.post("/data/services/prearchive/rebuild", params={"src": uri}).status_code == 200
+    assert [row["code"] for row in rows(admin.get(f"{uri}/logs"))] == ["22"], "this is still so"
+    assert admin.post("/data/services/archive", params={"src": uri}).text == ARCHIVED
+    assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 2, "both, since nobody knows which is the right one"
+
+
+def test_a_session_that_comes_file_by_file_tells_everything_once(admin, send, dicom, rows, look) -> None:
+    admin.put("/data/projects/P/prearchive_code/0")
+    parts = [dicom(SOPInstanceUID="1.4"), dicom(SOPInstanceUID="1.4", SeriesTime="1"), dicom(SeriesInstanceUID="1.9")]
+    (uri,) = {send(part, project="P", handler="gradual-DICOM").text.strip() for part in (*parts, parts[2])}
+    assert [row["code"] for row in rows(admin.get(f"{uri}/logs"))] == ["17"]
+    look(301)
+    assert [row["code"] for row in rows(admin.get(f"{uri}/logs"))] == ["22"]
+
+
 def test_rebuilding_reads_the_files_again(admin, waiting, dicom, rows, settings) -> None:
     folder = settings.data_dir / ".prearchive" / waiting.removeprefix("/data/prearchive/projects/") / "SCANS"
     (folder / "5" / "DICOM" / "a").write_bytes(dicom(SeriesDescription="corrected", StudyDate="20260301"))
