@@ -24,6 +24,7 @@
     │   └── PrearchiveBusy        something is being done with the session in the prearchive
     ├── Unauthenticated
     │   ├── LoginFailed           user name or password is wrong, or the login has ended
+    │   ├── PasswordExpired       the password is older than the site allows
     │   └── TooManyLogins         this user has as many logins open as the site allows
     └── InvalidInput
         ├── BadName               a label, id or file name cannot be used (XNAT answers 417)
@@ -192,6 +193,15 @@ class LoginFailed(Unauthenticated):
         super().__init__(
             "Your login attempt failed because the username and password combination you provided was invalid."
         )
+
+
+class PasswordExpired(Unauthenticated):
+    """The password is older than the site allows."""
+
+    title = "Password expired"
+
+    def __init__(self) -> None:
+        super().__init__("Your password has expired. Set a new one on your account page (/account), then log in again.")
 
 
 class TooManyLogins(Unauthenticated):

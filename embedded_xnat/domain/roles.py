@@ -50,6 +50,8 @@ class Visitor:
         Whether nobody is logged in, on a site that does not ask for it: reads what is public.
     collaborates
         Projects that the person reads like a collaborator because of a role in their studies.
+    is_expired
+        Whether the person has to set a new password before anything else.
     """
 
     username: str
@@ -58,6 +60,7 @@ class Visitor:
     is_admin: bool = False
     is_guest: bool = False
     collaborates: frozenset[str] = frozenset()
+    is_expired: bool = False
 
     def role_by_study(self, project_id: str) -> ProjectRole | None:
         """Return the role that follows from a study and not from the project's own people.

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from embedded_xnat.access import visitor_of
-from embedded_xnat.contract.errors import LoginFailed, NotAllowed
+from embedded_xnat.contract.errors import LoginFailed, NotAllowed, PasswordExpired
 from embedded_xnat.domain.values import truth
 from embedded_xnat.logins.gate import CSRF_PARAMETER, login_failed_answer, plain
 from embedded_xnat.logins.service import AliasToken, Logins
@@ -45,7 +45,10 @@ def log_in(
 @router.get("/data/auth")
 def who_am_i(request: Request, csrf: _Csrf = None) -> Response:
     """Say who is logged in; with ``CSRF=true`` also what a browser has to send with its changes."""
-    text = f"User '{visitor_of(request).username}' is logged in"
+    visitor = visitor_of(request)
+    if visitor.is_expired:
+        return plain(PasswordExpired().detail)
+    text = f"User '{visitor.username}' is logged in"
     return plain(_with_csrf(text, "; ", login_id=request.scope["state"]["login_id"], wanted=csrf))
 
 

@@ -16,17 +16,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from embedded_xnat.contract.errors import LoginFailed
+from embedded_xnat.contract.errors import LoginFailed, PasswordExpired
 from embedded_xnat.logins.service import Logins
 from service_kit.accounts.credentials import csrf_matches
 from service_kit.accounts.guards import CSRF_HEADER, SESSION_COOKIE
 from service_kit.errors import Forbidden, ServiceError
 from service_kit.problems import problem, status_of
+from service_kit.web.error_pages import render_error
 
 COOKIE = "JSESSIONID"
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/metrics", "/data/services/auth", "/favicon.ico", "/login"})
 #: Below these nothing needs a login: styles and scripts of the log-in page.
 OPEN_FOLDERS = ("/static/",)
+#: What is left to somebody whose password has expired: to hear of it, to set a new one, to log out.
+OPEN_TO_EXPIRED = (OPEN_PATHS - {"/"}) | {"/data/auth", "/data/JSESSION", "/account", "/account/password", "/logout"}
 #: Below these programs are answered; everything else is a page.
 INTERFACES = ("/data/", "/xapi/")
 CSRF_PARAMETER = "XNAT_CSRF"
@@ -63,6 +66,8 @@ class LoginGate:
         except ServiceError as error:
             strange = isinstance(error, LoginFailed) and "authorization" not in request.headers
             answer = to_login(request) if strange and is_navigation(request) else _refusal(error)
+            if isinstance(error, PasswordExpired) and is_navigation(request):
+                answer = render_error(request, 403, error.title, error.detail)
             await answer(scope, receive, send)
             return
         state = scope["state"]
@@ -95,6 +100,9 @@ class LoginGate:
         visitor, is_change = state["visitor"], request.method not in _SAFE
         if visitor is None and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             raise LoginFailed
+        is_open = path in OPEN_TO_EXPIRED or path.startswith(OPEN_FOLDERS)
+        if visitor is not None and visitor.is_expired and not is_open:
+            raise PasswordExpired
         if visitor is not None and visitor.is_guest and is_change and path not in _OPEN_TO_GUESTS:
             raise LoginFailed
         if is_change and _comes_from_elsewhere(request):  # browsers send cookies and Basic logins along by themselves

@@ -164,6 +164,15 @@ class Logins:
         with self._lock:
             self._live.pop(digest, None)
 
+    def end_all(self, username: str) -> None:
+        """End every login of a user, and the alias tokens."""
+        with self._database.write() as uow:
+            connection = uow.session.connection()
+            connection.execute(delete(LoginRow).where(col(LoginRow.username) == username))
+            connection.execute(delete(AliasTokenRow).where(col(AliasTokenRow.username) == username))
+        with self._lock:
+            self._live = {key: live for key, live in self._live.items() if live.visitor.username != username}
+
     def issue_token(self, username: str) -> AliasToken:
         """Issue an alias token for a user.
 
@@ -279,7 +288,14 @@ class Logins:
             reads_everything=is_everywhere(Role.coordinator),
             is_admin=is_everywhere(Role.admin),
             collaborates=collaborates,
+            is_expired=self._is_expired(principal.username),
         )
+
+    def _is_expired(self, username: str) -> bool:
+        """Tell whether a password is older than the site allows; an account without one has nothing to renew."""
+        oldest = self.config.oldest_password(utc_now())
+        set_at = None if oldest is None else self._accounts.user(username).password_set_at
+        return oldest is not None and set_at is not None and set_at < oldest
 
 
 def _digest(secret: str) -> str:

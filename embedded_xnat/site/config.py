@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import select
@@ -30,6 +31,7 @@ _UNIT_S = {
     "month": 30 * 86_400,
     "year": 365 * 86_400,
 }
+_LONGEST_S = 100 * _UNIT_S["year"]
 
 
 def duration_s(text: str) -> int:
@@ -47,7 +49,10 @@ def duration_s(text: str) -> int:
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None or int(match[1]) == 0:
         raise ValueError("it is no duration such as '15 minutes' or '2 days'")
-    return int(match[1]) * _UNIT_S[match[2]]
+    seconds = int(match[1]) * _UNIT_S[match[2]]
+    if seconds > _LONGEST_S:
+        raise ValueError("it is longer than a hundred years")
+    return seconds
 
 
 def _flag(value: Any) -> bool:
@@ -77,6 +82,27 @@ def _duration(value: Any) -> str:
     return text
 
 
+def _expiry(value: Any) -> str:
+    text = _text(value).capitalize()
+    if text not in {"Disabled", "Interval", "Date"}:
+        raise ValueError("it is none of Disabled, Interval, Date")
+    return text
+
+
+def _day(value: Any) -> str:
+    text = _text(value)
+    if text:
+        _read_day(text)
+    return text
+
+
+def _read_day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%m/%d/%Y").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ValueError("it is no day such as 12/31/2026") from error
+
+
 #: Settings that mean something here: what they are at first, and how a value is read.
 SETTINGS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "siteId": ("Cohortflow", _text),
@@ -89,6 +115,9 @@ SETTINGS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "concurrentMaxSessions": (1000, _count),
     "sessionTimeout": ("15 minutes", _duration),
     "aliasTokenTimeout": ("2 days", _duration),
+    "passwordExpirationType": ("Disabled", _expiry),
+    "passwordExpirationInterval": ("1 year", _duration),
+    "passwordExpirationDate": ("", _day),
     "eventServiceEnabled": (True, _flag),
     "sessionXmlRebuilderInterval": (5, _count),
 }
@@ -133,6 +162,14 @@ class SiteConfig:
     def duration_s(self, name: str) -> int:
         """Return a setting that is a duration, in seconds."""
         return duration_s(str(self.get(name)))
+
+    def oldest_password(self, now: datetime) -> datetime | None:
+        """Return since when a password must have been set to be good still; None when passwords do not expire."""
+        kind, day = self.get("passwordExpirationType"), str(self.get("passwordExpirationDate"))
+        if kind == "Interval":
+            return now - timedelta(seconds=self.duration_s("passwordExpirationInterval"))
+        until = _read_day(day) if kind == "Date" and day else None
+        return until if until is not None and until <= now else None
 
     def change(self, values: Mapping[str, Any]) -> None:
         """Change settings, all or none.

@@ -1,21 +1,55 @@
 """Endpoints about the people of the site: accounts, their roles, their access to projects. May import FastAPI."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
 from sqlmodel import col, select
-from starlette.responses import PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from embedded_xnat.access import archive_of, visitor_of
-from embedded_xnat.contract.errors import NoSuchObject, NotAllowed
+from embedded_xnat.contract.errors import BadField, BadRequest, NoSuchObject, NotAllowed
 from embedded_xnat.db.tables import MembershipRow, ProjectRow
-from embedded_xnat.domain.roles import ProjectRole, Visitor, group_id
+from embedded_xnat.domain.documents import check_document
+from embedded_xnat.domain.roles import GUEST, ProjectRole, Visitor, group_id
 from embedded_xnat.rendering import render_table
+from embedded_xnat.site.bodies import json_object
+from embedded_xnat.site.config_endpoints import check_is_admin
 from service_kit.accounts import Grant, Role, UserRecord
 from service_kit.accounts.errors import UserUnknown
 from service_kit.accounts.service import Accounts
 
 router = APIRouter()
+
+_Text = Annotated[str, StringConstraints(max_length=99, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_NO_MAIL = "Accounts here are not verified by e-mail. Leave verified out; enabled: false closes an account."
+
+
+class _Person(BaseModel):
+    """An account as clients write it; None for what they do not say."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+
+    username: str | None = None
+    password: str | None = None
+    first_name: _Text | None = None
+    last_name: _Text | None = None
+    email: Annotated[_Text, StringConstraints(pattern=r"^(\S+@\S+)?$")] | None = None
+    enabled: bool | None = None
+    verified: bool | None = None
+
+    def display_name(self, before: str = "") -> str | None:
+        """Return the whole name, when a part of it is given."""
+        if self.first_name is None and self.last_name is None:
+            return None
+        first, _, last = before.partition(" ")
+        parts = (
+            first if self.first_name is None else self.first_name,
+            last if self.last_name is None else self.last_name,
+        )
+        return " ".join(part for part in map(str.strip, parts) if part)
 
 
 def accounts_of(request: Request) -> Accounts:
@@ -61,6 +95,76 @@ def profiles(request: Request) -> list[dict[str, Any]]:
 def username(request: Request) -> Response:
     """Return the name of whoever asks."""
     return PlainTextResponse(visitor_of(request).username)
+
+
+@router.post("/xapi/users")
+async def make_user(request: Request) -> Response:
+    """Make an account; for administrators."""
+    check_is_admin(request, "make accounts")
+    return await run_in_threadpool(_make_user, request, await _person(request))
+
+
+def _make_user(request: Request, person: _Person) -> Response:
+    if not person.username or not person.password:
+        raise BadRequest("An account has at least a username and a password.")
+    if person.username.lower() == GUEST:
+        raise BadField("username", "cannot be guest, which is whoever does not log in")
+    accounts = accounts_of(request)
+    made = accounts.create_user(
+        person.username,
+        person.password,
+        display_name=person.display_name(),
+        email=person.email or None,
+        is_active=person.enabled is not False,
+    )
+    return JSONResponse(_profile(made), 201)
+
+
+@router.put("/xapi/users/{username}")
+async def change_user(request: Request, username: str) -> Response:
+    """Change an account; what the body does not name stays. Names and address one's own, else for administrators."""
+    return await run_in_threadpool(_change_user, request, username.lower(), await _person(request))
+
+
+@router.put("/xapi/users/{username}/enabled/{flag}")
+def enable_user(request: Request, username: str, flag: bool) -> Response:
+    """Open or close an account; for administrators."""
+    return _change_user(request, username.lower(), _Person(enabled=flag))
+
+
+def _change_user(request: Request, username: str, person: _Person) -> Response:
+    visitor = visitor_of(request)
+    if username != visitor.username or person.password is not None or person.enabled is not None:
+        check_is_admin(request, "change accounts; your own password is changed on your account page")
+    if person.username is not None and person.username.lower() != username:
+        raise BadField("username", "cannot be changed")
+    if person.enabled is False and username == visitor.username:
+        raise BadRequest("You cannot close your own account. Let another administrator do it.")
+    accounts, found = accounts_of(request), _user(request, username)
+    if person.password is not None:
+        accounts.set_password(username, person.password)
+    accounts.describe(username, display_name=person.display_name(found.display_name), email=person.email)
+    if person.enabled is not None:
+        accounts.set_active(username, is_active=person.enabled)
+    if (person.password is not None and username != visitor.username) or person.enabled is False:
+        request.app.state.logins.end_all(username)
+    return JSONResponse(_profile(accounts.user(username)))
+
+
+async def _person(request: Request) -> _Person:
+    document = await json_object(request)
+    try:
+        person = _Person.model_validate(document)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)[0]
+        raise BadField(str(found["loc"][0]), f"cannot have this value ({found['type']})") from error
+    try:
+        check_document(document)
+    except ValueError as error:
+        raise BadRequest(f"This account cannot be kept: {error}.") from error
+    if person.verified is False:
+        raise BadRequest(_NO_MAIL)
+    return person
 
 
 @router.get("/xapi/users/{username}")

@@ -15,8 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from embedded_xnat.access import archive_of
-from embedded_xnat.contract.errors import AlreadyThere, BadField, NoSuchObject
+from embedded_xnat.contract.errors import AlreadyThere, BadField, BadRequest, NoSuchObject
 from embedded_xnat.db.site_tables import ReceiverRow
+from embedded_xnat.domain.documents import check_document
 from embedded_xnat.domain.routing_rules import read_rules
 from embedded_xnat.site.bodies import json_object
 from embedded_xnat.site.config_endpoints import check_is_admin
@@ -84,8 +85,6 @@ class Receiver(BaseModel):
     def _check_rules(cls, value: Any) -> Any:
         if isinstance(value, str):
             read_rules(value)
-            if re.search(r"[\x00\ud800-\udfff]", value):
-                raise ValueError("it has a character that cannot be stored")
         return "" if value is None else value
 
 
@@ -174,6 +173,10 @@ def _store(request: Request, number: int | None, wanted: dict[str, Any]) -> Resp
 
 
 def _read(document: dict[str, Any]) -> Receiver:
+    try:
+        check_document(document)
+    except ValueError as error:
+        raise BadRequest(f"This receiver cannot be kept: {error}.") from error
     try:
         return Receiver.model_validate(document)
     except ValidationError as error:

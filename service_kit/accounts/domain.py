@@ -237,6 +237,7 @@ class UserRecord:
     has_password: bool
     grants: frozenset[Grant]
     created_at: datetime
+    password_set_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,13 @@ class Accounts:
         return cls(Database(database_url))
 
     def create_user(
-        self, username: str, password: str | None, *, display_name: str | None = None, email: str | None = None
+        self,
+        username: str,
+        password: str | None,
+        *,
+        display_name: str | None = None,
+        email: str | None = None,
+        is_active: bool = True,
     ) -> UserRecord:
         """Create an account; without a password it can only be used with tokens.
 
@@ -89,7 +95,12 @@ class Accounts:
             if uow.session.get(UserRow, username) is not None:
                 raise UsernameTaken(username)
             user = UserRow(
-                username=username, display_name=display_name or username, email=email, password_hash=password_hash
+                username=username,
+                display_name=display_name or username,
+                email=email,
+                password_hash=password_hash,
+                password_set_at=None if password_hash is None else utc_now(),
+                is_active=is_active,
             )
             uow.session.add(user)
             uow.session.flush()
@@ -105,9 +116,22 @@ class Accounts:
         password_hash = self._hash(password)
         with self.database.write() as uow:
             user = _user(uow, username)
-            user.password_hash = password_hash
+            user.password_hash, user.password_set_at = password_hash, utc_now()
             uow.session.add(user)
             repository.delete_sessions_of(uow.session, user.username)
+
+    def describe(self, username: str, *, display_name: str | None = None, email: str | None = None) -> None:
+        """Change what an account is called and its e-mail address; None leaves what is there.
+
+        Raises
+        ------
+        UserUnknown
+        """
+        with self.database.write() as uow:
+            user = _user(uow, username)
+            user.display_name = user.display_name if display_name is None else display_name or user.username
+            user.email = user.email if email is None else email or None
+            uow.session.add(user)
 
     def grant(self, username: str, role: Role, study: str | None = None, site: str | None = None) -> None:
         """Give a role for one study or all, at one site or all; giving it twice changes nothing.

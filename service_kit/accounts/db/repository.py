@@ -41,6 +41,7 @@ def user_record(session: Session, user: UserRow) -> UserRecord:
         has_password=user.password_hash is not None,
         grants=grants_of(session, user.username),
         created_at=user.created_at,
+        password_set_at=user.password_set_at,
     )
 
 

@@ -27,6 +27,7 @@ class UserRow(Base, table=True):
     display_name: str = Field(max_length=200)
     email: str | None = Field(default=None, max_length=320)
     password_hash: str | None = Field(default=None, max_length=500)
+    password_set_at: datetime | None = Field(default=None, sa_type=UtcDateTime, nullable=True)
     is_active: bool = True
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 

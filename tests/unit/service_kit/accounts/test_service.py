@@ -4,8 +4,10 @@ import logging
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
+from service_kit import migrations
 from service_kit.accounts.db.tables import LoginFailureRow, SessionRow, TokenRow, UserRow
 from service_kit.accounts.domain import Grant, Role
 from service_kit.accounts.errors import (
@@ -234,6 +236,32 @@ def test_no_name_of_a_person_reaches_the_log(accounts, caplog):
 def test_listing_shows_every_account_without_secrets(accounts, anna):
     accounts.create_user("carl", None)
     assert [(user.username, user.has_password) for user in accounts.users()] == [("anna", True), ("carl", False)]
+
+
+def test_an_account_knows_how_old_its_password_is(accounts, anna):
+    before = accounts.user("anna").password_set_at
+    assert before is not None
+    accounts.set_password("anna", "a newer battery")
+    assert accounts.user("anna").password_set_at > before
+    accounts.create_user("flows", None)
+    assert accounts.user("flows").password_set_at is None
+
+
+def test_passwords_of_old_accounts_are_as_old_as_these(accounts, anna):
+    with accounts.database.write() as uow:
+        uow.session.connection().execute(text("ALTER TABLE user_account DROP COLUMN password_set_at"))
+        uow.session.connection().execute(text("UPDATE service_kit_accounts_version SET version_num = '0001'"))
+    migrations.upgrade(str(accounts.database.engine.url), package="service_kit.accounts")
+    assert accounts.user("anna").password_set_at == accounts.user("anna").created_at
+
+
+def test_an_account_is_described_anew_as_far_as_something_is_said(accounts, anna):
+    accounts.describe("Anna", email="")
+    assert (accounts.user("anna").display_name, accounts.user("anna").email) == ("Anna Lindqvist", None)
+    accounts.describe("anna", display_name="Anna L")
+    assert accounts.user("anna").display_name == "Anna L"
+    with pytest.raises(UserUnknown):
+        accounts.describe("nobody")
 
 
 def test_tables_and_migration_agree(accounts):
