@@ -12,11 +12,17 @@ export function picked(list: FileList): Chosen[] {
   return [...list].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(isWanted);
 }
 
-/** Files of a drop, through all folders. */
-export async function dropped(transfer: DataTransfer): Promise<Chosen[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+/** Files of a drop, through all folders; `onCount` hears how many there are so far. */
+export async function dropped(transfer: DataTransfer, onCount: (count: number) => void): Promise<Chosen[]> {
   const found: Chosen[] = [];
-  for (const entry of entries) await walk(entry, "", found);
+  const entries: FileSystemEntry[] = [];
+  for (const item of transfer.items) {
+    const entry = item.webkitGetAsEntry(); // to be asked before the first pause: a drop is over then
+    const file = entry === null ? item.getAsFile() : null;
+    if (entry !== null) entries.push(entry);
+    else if (file !== null) found.push({ path: file.name, file });
+  }
+  for (const entry of entries) await walk(entry, "", found, onCount);
   return found.filter(isWanted);
 }
 
@@ -24,11 +30,12 @@ function isWanted({ path }: Chosen): boolean {
   return !IGNORED.test(path);
 }
 
-async function walk(entry: FileSystemEntry, folder: string, found: Chosen[]): Promise<void> {
+async function walk(entry: FileSystemEntry, folder: string, found: Chosen[], onCount: (count: number) => void): Promise<void> {
   const path = folder ? `${folder}/${entry.name}` : entry.name;
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
     found.push({ path, file });
+    onCount(found.length);
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
@@ -36,6 +43,6 @@ async function walk(entry: FileSystemEntry, folder: string, found: Chosen[]): Pr
     // a reader gives a hundred entries at a time
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return;
-    for (const one of some) await walk(one, path, found);
+    for (const one of some) await walk(one, path, found, onCount);
   }
 }

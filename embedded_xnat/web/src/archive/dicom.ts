@@ -27,11 +27,21 @@ function uidAt(bytes: Uint8Array, at: number, isLittle: boolean): string | null 
   return /^[0-9.]+$/.test(text) ? text : null;
 }
 
-/** Sort files by their DICOM study, some at once; `left` are no DICOM. */
-export async function byStudy<T extends { readonly file: Blob }>(files: readonly T[]): Promise<{ studies: T[][]; left: number }> {
+export interface Looking {
+  /** Hears how many files were looked at. */
+  readonly onCount: (count: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Sort files by their DICOM study, some at once; `left` are no DICOM. Ends early, with what it has, when it is stopped. */
+export async function byStudy<T extends { readonly file: Blob }>(
+  files: readonly T[],
+  { onCount, signal }: Looking,
+): Promise<{ studies: T[][]; left: number }> {
   const studies = new Map<string, T[]>();
   let left = 0;
-  for (let start = 0; start < files.length; start += AT_ONCE) {
+  for (let start = 0; start < files.length && !signal.aborted; start += AT_ONCE) {
+    onCount(start);
     const some = files.slice(start, start + AT_ONCE);
     const found = await Promise.all(some.map((one) => studyOf(one.file)));
     some.forEach((one, place) => {

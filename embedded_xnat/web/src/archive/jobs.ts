@@ -4,14 +4,18 @@ import { csrfHeaders, sentenceOf } from "./request";
 export interface Job {
   readonly name: string;
   readonly method: "PUT" | "POST";
-  readonly address: string;
+  /** Where it goes, as the form stands when it is sent. */
+  readonly address: () => string;
   readonly body: Blob;
 }
+
+/** What was sent whole may be stored, whether or not its answer comes back. */
+const LOOK_FIRST = "It was sent already, so the archive may have stored it; look there before you send it again.";
 
 export type Outcome =
   | { readonly kind: "done"; readonly answer: string }
   | { readonly kind: "refused"; readonly status: number; readonly text: string }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "cancelled"; readonly text: string };
 
 function part<T extends HTMLElement>(root: HTMLElement, name: string): T {
   const found = root.querySelector<T>(`[data-part="${name}"]`);
@@ -30,6 +34,7 @@ export class JobRow {
   readonly element: HTMLElement;
   private request: XMLHttpRequest | null = null;
   private isCancelled = false;
+  private isSent = false;
 
   constructor(
     readonly job: Job,
@@ -43,7 +48,7 @@ export class JobRow {
 
   /** Send it, and show how far it is. */
   async send(): Promise<Outcome> {
-    const outcome: Outcome = this.isCancelled ? { kind: "cancelled" } : await this.run();
+    const outcome: Outcome = this.isCancelled ? this.cancelled() : await this.run();
     part(this.element, "cancel").hidden = true;
     part(this.element, "bar").hidden = true;
     this.element.dataset["outcome"] = outcome.kind;
@@ -63,10 +68,14 @@ export class JobRow {
     line.hidden = text === "" && link === null;
   }
 
-  private cancel(): void {
+  cancel(): void {
     this.isCancelled = true;
     this.request?.abort();
-    if (this.request === null) this.say("cancelled");
+    if (this.request === null) this.say("stopped");
+  }
+
+  private cancelled(): Outcome {
+    return { kind: "cancelled", text: this.isSent ? LOOK_FIRST : "Nothing of it was stored." };
   }
 
   private run(): Promise<Outcome> {
@@ -74,7 +83,7 @@ export class JobRow {
     this.request = request;
     const bar = part<HTMLProgressElement>(this.element, "bar");
     const state = part(this.element, "state");
-    request.open(this.job.method, this.job.address);
+    request.open(this.job.method, this.job.address());
     for (const [name, value] of Object.entries(csrfHeaders())) request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.upload.onprogress = (event) => {
@@ -83,6 +92,7 @@ export class JobRow {
       state.textContent = `${amount(event.loaded)} of ${amount(event.total)}`;
     };
     request.upload.onload = () => {
+      this.isSent = true;
       bar.removeAttribute("value");
       state.textContent = "sent; the archive reads and stores it";
     };
@@ -92,8 +102,11 @@ export class JobRow {
         if (isGood) resolve({ kind: "done", answer: request.responseText });
         else resolve({ kind: "refused", status: request.status, text: sentenceOf(request.status, request.responseText) });
       };
-      request.onerror = () => resolve({ kind: "refused", status: 0, text: "The connection broke; nothing of it was stored." });
-      request.onabort = () => resolve({ kind: "cancelled" });
+      request.onerror = () => {
+        const text = this.isSent ? LOOK_FIRST : "Nothing of it was stored.";
+        resolve({ kind: "refused", status: 0, text: `The connection broke. ${text}` });
+      };
+      request.onabort = () => resolve(this.cancelled());
       request.send(this.job.body);
     });
   }

@@ -4,6 +4,7 @@ import { byStudy } from "./dicom";
 import { amount, type Job, JobRow, type Outcome } from "./jobs";
 import { tarOf } from "./tar";
 
+const NO_DICOM = "There is no DICOM among these files. To keep them as they are, upload them as files.";
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
 
 function element<T extends HTMLElement>(id: string): T {
@@ -14,7 +15,10 @@ function element<T extends HTMLElement>(id: string): T {
 
 class UploadPage {
   private chosen: Chosen[] = [];
+  /** What was sent and did not get in. */
+  private rest: Job[] = [];
   private isBusy = false;
+  private stopper = new AbortController();
   private readonly isFiles: boolean;
 
   constructor(private readonly form: HTMLFormElement) {
@@ -28,6 +32,7 @@ class UploadPage {
       });
     }
     this.part("clear").addEventListener("click", () => this.choose([]));
+    this.part("stop").addEventListener("click", () => this.stopper.abort());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.send();
@@ -49,62 +54,100 @@ class UploadPage {
       event.preventDefault();
       place.classList.toggle("is-over", isOver);
     };
-    for (const target of [document.body]) {
-      target.addEventListener("dragover", over(true));
-      target.addEventListener("dragleave", over(false));
-      target.addEventListener("drop", (event) => {
-        over(false)(event);
-        if (event.dataTransfer && !this.isBusy) void dropped(event.dataTransfer).then((files) => this.choose(files));
+    document.body.addEventListener("dragover", over(true));
+    document.body.addEventListener("dragleave", over(false));
+    document.body.addEventListener("drop", (event) => {
+      over(false)(event);
+      if (event.dataTransfer && !this.isBusy) void this.take(event.dataTransfer);
+    });
+  }
+
+  private async take(transfer: DataTransfer): Promise<void> {
+    const stop = this.setBusy(true);
+    try {
+      const files = await dropped(transfer, (count) => {
+        stop.throwIfAborted();
+        this.say(`Looking into the folders: ${count} files`);
       });
+      this.setBusy(false);
+      this.choose(files);
+      if (files.length === 0) this.say("There is no file in what was dropped.");
+    } catch {
+      this.setBusy(false);
+      this.choose([]);
+      this.say(stop.aborted ? "Stopped. Nothing was chosen." : "One of the files cannot be read, so nothing was chosen. Is its disk still there?");
     }
   }
 
   private choose(files: Chosen[]): void {
     if (this.isBusy) return;
     this.chosen = files;
+    this.rest = [];
     const size = files.reduce((total, { file }) => total + file.size, 0);
     const count = files.length === 1 ? (files[0]?.path ?? "") : `${files.length} files`;
     this.part("summary").textContent = `${count}, ${amount(size)}`;
     element("chosen").hidden = files.length === 0;
     element("drop").hidden = files.length > 0;
+    element("queue").replaceChildren();
+    this.say("");
     this.part<HTMLButtonElement>("send").disabled = files.length === 0;
   }
 
   private async send(): Promise<void> {
     if (this.isBusy || this.chosen.length === 0) return;
     if (this.isFiles && !this.form.reportValidity()) return;
-    this.setBusy(true);
-    const queue = element("queue");
-    const template = element<HTMLTemplateElement>("queue-row");
+    const stop = this.setBusy(true);
     try {
-      const rows = (await this.jobs()).map((job) => new JobRow(job, template));
-      queue.replaceChildren(...rows.map((row) => row.element));
-      if (rows.length === 0) this.nothing();
-      let done = 0;
-      for (const row of rows) {
-        const outcome = await row.send();
-        this.show(row, outcome);
-        done += Number(outcome.kind === "done");
-      }
-      if (rows.length > 0 && done === rows.length) this.finished();
+      const jobs = this.rest.length > 0 ? this.rest : await this.jobs(stop);
+      if (jobs.length === 0) this.say(stop.aborted ? "Stopped. Nothing was sent." : NO_DICOM);
+      else await this.sendAll(jobs, stop);
+    } catch {
+      this.say("One of the files cannot be read any more. Is its disk still there? Nothing was sent.");
     } finally {
       this.setBusy(false);
     }
   }
 
-  private setBusy(isBusy: boolean): void {
+  /** Send one after the other; what did not get in is what the next press of the button sends. */
+  private async sendAll(jobs: readonly Job[], stop: AbortSignal): Promise<void> {
+    const template = element<HTMLTemplateElement>("queue-row");
+    const rows = jobs.map((job) => new JobRow(job, template));
+    element("queue").replaceChildren(...rows.map((row) => row.element));
+    stop.addEventListener("abort", () => rows.forEach((row) => row.cancel()));
+    if (stop.aborted) rows.forEach((row) => row.cancel());
+    this.rest = [];
+    for (const [place, row] of rows.entries()) {
+      if (rows.length > 1 && !stop.aborted) this.say(`Sending ${place + 1} of ${rows.length}`);
+      const outcome = await row.send();
+      this.show(row, outcome);
+      if (outcome.kind !== "done") this.rest.push(row.job);
+    }
+    this.finished(rows.length);
+  }
+
+  /** Begin or end work that can be stopped. */
+  private setBusy(isBusy: boolean): AbortSignal {
     this.isBusy = isBusy;
+    if (isBusy) this.stopper = new AbortController();
+    this.part("stop").hidden = !isBusy;
     this.part<HTMLButtonElement>("send").disabled = isBusy || this.chosen.length === 0;
     this.part<HTMLButtonElement>("clear").disabled = isBusy;
+    return this.stopper.signal;
   }
 
-  private nothing(): void {
-    const text = "There is no DICOM among these files. To keep them as they are, upload them as files.";
-    window.dispatchEvent(new CustomEvent("cohortflow:notice", { detail: { text, tone: "warning" } }));
+  private say(text: string): void {
+    this.part("status").textContent = text;
   }
 
-  private finished(): void {
+  private finished(count: number): void {
+    const left = this.rest.length;
+    if (left > 0) {
+      const got = count === left ? "Nothing is stored." : `${count - left} of ${count} ${count - left === 1 ? "is" : "are"} stored.`;
+      this.say(`${got} Upload sends ${left === 1 ? "the one that is" : `the ${left} that are`} missing again.`);
+      return;
+    }
     this.chosen = []; // the page stays as it is: nothing jumps below the reader's eyes
+    this.say(count === 1 ? "It is stored." : `All ${count} are stored.`);
     this.part("back").textContent = "Look at it";
     this.part("back").classList.add("btn-primary");
   }
@@ -115,10 +158,14 @@ class UploadPage {
     return field instanceof HTMLInputElement || field instanceof HTMLSelectElement ? field.value.trim() : "";
   }
 
-  private async jobs(): Promise<Job[]> {
+  private async jobs(signal: AbortSignal): Promise<Job[]> {
     if (this.isFiles) return [this.filesJob()];
     const archives = this.chosen.filter(({ path }) => ARCHIVE.test(path));
-    const { studies, left } = await byStudy(this.chosen.filter(({ path }) => !ARCHIVE.test(path)));
+    const files = this.chosen.filter(({ path }) => !ARCHIVE.test(path));
+    const onCount = (count: number): void => this.say(`Looking through the files: ${count} of ${files.length}`);
+    const { studies, left } = await byStudy(files, { onCount, signal });
+    if (signal.aborted) return [];
+    this.say("");
     const name = (files: readonly Chosen[], place: number): string => {
       const folder = files[0]?.path.split("/").slice(0, -1).join("/") || "DICOM";
       return `${studies.length > 1 ? `Study ${place + 1}: ` : ""}${folder}, ${files.length} files`;
@@ -134,27 +181,32 @@ class UploadPage {
   }
 
   private importJob(name: string, body: Blob): Job {
-    const query = new URLSearchParams({
-      "import-handler": "DICOM-zip",
-      inbody: "true",
-      dest: this.value("destination"),
-      project: this.form.dataset["project"] ?? "",
-      overwrite: this.value("overwrite"),
-    });
-    for (const field of ["subject", "session"]) if (this.value(field)) query.set(field, this.value(field));
-    return { name, method: "POST", address: `/data/services/import?${query.toString()}`, body };
+    const address = (): string => {
+      const query = new URLSearchParams({
+        "import-handler": "DICOM-zip",
+        inbody: "true",
+        dest: this.value("destination"),
+        project: this.form.dataset["project"] ?? "",
+        overwrite: this.value("overwrite"),
+      });
+      for (const field of ["subject", "session"]) if (this.value(field)) query.set(field, this.value(field));
+      return `/data/services/import?${query.toString()}`;
+    };
+    return { name, method: "POST", address, body };
   }
 
   private filesJob(): Job {
-    const resource = encodeURIComponent(this.value("resource"));
-    const query = new URLSearchParams({ extract: "true", overwrite: this.value("overwrite"), inbody: "true" });
-    const address = `${this.form.dataset["rest"] ?? ""}/resources/${resource}/files/upload.tar?${query.toString()}`;
+    const address = (): string => {
+      const query = new URLSearchParams({ extract: "true", overwrite: this.value("overwrite"), inbody: "true" });
+      const resource = encodeURIComponent(this.value("resource"));
+      return `${this.form.dataset["rest"] ?? ""}/resources/${resource}/files/upload.tar?${query.toString()}`;
+    };
     const name = this.chosen.length === 1 ? (this.chosen[0]?.path ?? "") : `${this.chosen.length} files`;
     return { name, method: "PUT", address, body: tarOf(this.chosen) };
   }
 
   private show(row: JobRow, outcome: Outcome): void {
-    if (outcome.kind === "cancelled") row.say("cancelled", "Nothing of it was stored.");
+    if (outcome.kind === "cancelled") row.say("stopped", outcome.text);
     else if (outcome.kind === "refused") row.say("not stored", outcome.text);
     else if (this.isFiles) row.say("stored", duplicates(outcome.answer));
     else row.say("stored", "", sessionLink(outcome.answer));

@@ -1,0 +1,132 @@
+"""Files that are dropped on the upload page: really dropped, many of them, stopped, refused."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from .conftest import dicom_series, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
+
+STATUS = "document.querySelector('[data-part=status]').textContent"
+
+
+def write_study(folder: Path, study: str, name: str, *, copies: int = 1) -> None:
+    """Write a DICOM study of one series for each copy."""
+    for copy in range(copies):
+        place = folder / f"series {copy}"
+        place.mkdir(parents=True)
+        for file, content in dicom_series(study, name=name).items():
+            (place / file).write_bytes(content)
+
+
+def drop_from_disk(page, *paths: Path) -> None:
+    """Drop files and folders as a hand does that drags them from the desktop."""
+    box = page.locator("#drop").bounding_box()
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+
+def test_dropped_files_become_a_session(page, client):
+    page.goto("/projects/DEMO/upload")
+    contents = {
+        name: base64.b64encode(content).decode() for name, content in dicom_series("1.2.7.1", name="D1").items()
+    }
+    transfer = page.evaluate_handle(
+        """(contents) => {
+            const transfer = new DataTransfer();
+            for (const [name, content] of Object.entries(contents)) {
+                const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            return transfer;
+        }""",
+        contents,
+    )
+    page.dispatch_event("#drop", "dragover", {"dataTransfer": transfer})
+    assert "is-over" in page.get_attribute("#drop", "class")
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('12 files')")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'It is stored.'")
+    files = client.get("/data/projects/DEMO/experiments/D1_MR1/scans/4/resources/DICOM/files").json()
+    assert files["ResultSet"]["totalRecords"] == "12"
+    assert page.complaints == []
+
+
+def test_a_dropped_folder_of_many_files_is_sorted_into_its_studies(page, client, tmp_path: Path):
+    # 11 series are 132 files in each study, more than a browser lists of a folder at once
+    flat = tmp_path / "disk" / "everything in one folder"
+    flat.mkdir(parents=True)
+    for number in range(11):
+        for name, content in dicom_series("1.2.7.2", name="D2").items():
+            (flat / f"{number}-{name}").write_bytes(content)
+    write_study(tmp_path / "disk" / "second", "1.2.7.3", "D3", copies=11)
+    (tmp_path / "disk" / "notes.txt").write_text("no DICOM")
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, tmp_path / "disk")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('265 files')")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'All 2 are stored.'")
+    assert "no DICOM" in page.inner_text("#cf-notices")
+    for name in ("D2", "D3"):
+        scans = client.get(f"/data/projects/DEMO/experiments/{name}_MR1/scans").json()["ResultSet"]["totalRecords"]
+        files = client.get(f"/data/projects/DEMO/experiments/{name}_MR1/scans/ALL/files").json()
+        assert (scans, files["ResultSet"]["totalRecords"]) == ("11", "132")
+    assert page.complaints == []
+
+
+def test_what_is_stopped_midway_says_what_got_in_and_the_rest_goes_on(page, client, tmp_path: Path):
+    for number in (4, 5, 6):
+        write_study(tmp_path / f"study{number}", f"1.2.7.{number}", f"D{number}", copies=2)
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, *(tmp_path / f"study{number}" for number in (4, 5, 6)))
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('72 files')")
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 60_000}
+    session.send("Network.emulateNetworkConditions", slow)
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'Sending 2 of 3' && document.querySelectorAll('.ar-job progress')[1].value > 0")
+    page.click("[data-part=stop]")
+    until(page, f"{STATUS} === '1 of 3 is stored. Upload sends the 2 that are missing again.'")
+    assert "Nothing of it was stored." in page.locator(".ar-job").nth(1).inner_text()
+    labels = [row["label"] for row in client.get("/data/projects/DEMO/experiments").json()["ResultSet"]["Result"]]
+    assert ("D4_MR1" in labels, "D5_MR1" in labels, "D6_MR1" in labels) == (True, False, False)
+    session.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'All 2 are stored.'")
+    labels = [row["label"] for row in client.get("/data/projects/DEMO/experiments").json()["ResultSet"]["Result"]]
+    assert {"D4_MR1", "D5_MR1", "D6_MR1"} <= set(labels)
+    assert page.complaints == []
+
+
+def test_what_is_refused_is_said_in_a_sentence_and_the_others_get_in(page, client, tmp_path: Path):
+    write_study(tmp_path / "new", "1.2.7.8", "D8")
+    write_study(tmp_path / "there", "1.2.3.0", "P00")
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, tmp_path / "there", tmp_path / "new")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('24 files')")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === '1 of 2 is stored. Upload sends the one that is missing again.'")
+    assert "exists" in page.inner_text(".ar-job[data-outcome=refused] .ar-job-text")
+    page.select_option("#overwrite", "append")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'It is stored.'")
+
+
+def test_a_drop_without_files_or_without_dicom_says_so(page, tmp_path: Path):
+    page.goto("/projects/DEMO/upload")
+    (tmp_path / "empty").mkdir()
+    drop_from_disk(page, tmp_path / "empty")
+    until(page, f"{STATUS} === 'There is no file in what was dropped.'")
+    (tmp_path / "letter.txt").write_text("no DICOM")
+    drop_from_disk(page, tmp_path / "letter.txt")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('letter.txt')")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS}.startsWith('There is no DICOM among these files.')")
+    assert page.complaints == []
