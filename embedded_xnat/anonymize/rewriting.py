@@ -13,13 +13,24 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from embedded_xnat.anonymize.script import Assign, Condition, Delete, HashUid, Literal, Name, Script, Statement
+from embedded_xnat.anonymize.paths import places
+from embedded_xnat.anonymize.script import (
+    Assign,
+    Condition,
+    Delete,
+    HashUid,
+    Literal,
+    Name,
+    Script,
+    Statement,
+    TagPattern,
+)
 from embedded_xnat.anonymize.vocabulary import FIRST_OF_PIXELS, vr_of
 from embedded_xnat.contract.errors import NotAnonymized
 from embedded_xnat.dicom.elements import UNREADABLE, quiet
 
 if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
+    from pydicom.dataset import Dataset, FileDataset
 
 CHUNK = 1024 * 1024
 MAX_MATCHED = 16 * 1024
@@ -104,22 +115,30 @@ def _apply_statement(ds: "FileDataset", statement: Statement, names: Names) -> b
     if action is None:
         return False
     if isinstance(action, Delete):
-        return _delete(ds, action)
-    value = _value(ds, action.value, names)
-    if value is None or (action.tag in ds and _text(ds, action.tag) == value):
+        changed = [_delete(place, action.pattern, is_top=place is ds) for place in list(places(ds, action.steps))]
+    else:
+        changed = [_assign(place, ds, action, names) for place in list(places(ds, action.steps))]
+    return any(changed)
+
+
+def _assign(place: "Dataset", top: "Dataset", action: Assign, names: Names) -> bool:
+    source = place if isinstance(action.value, HashUid) and action.value.steps else top
+    value = _value(source, action.value, names)
+    if value is None or (action.tag in place and _text(place, action.tag) == value):
         return False
-    ds.add_new(action.tag, vr_of(action.tag) or "LO", value.split("\\") if "\\" in value else value)
+    place.add_new(action.tag, vr_of(action.tag) or "LO", value.split("\\") if "\\" in value else value)
     return True
 
 
-def _delete(ds: "FileDataset", action: Delete) -> bool:
-    tag = action.pattern.tag
+def _delete(place: "Dataset", pattern: TagPattern, *, is_top: bool) -> bool:
+    tag = pattern.tag
     if tag is not None:
-        tags = [tag] if tag in ds else []
+        tags = [tag] if tag in place else []
     else:
-        tags = [int(each) for each in list(ds.keys()) if action.pattern.matches(each) and not _must_stay(int(each))]
+        matching = [int(each) for each in list(place.keys()) if pattern.matches(int(each))]
+        tags = [each for each in matching if not (is_top and _must_stay(each))]
     for each in tags:
-        del ds[each]
+        del place[each]
     return bool(tags)
 
 
@@ -127,7 +146,7 @@ def _must_stay(tag: int) -> bool:
     return tag < 0x00080000 or tag >= FIRST_OF_PIXELS or tag in {0x00080016, 0x00080018, 0x0020000D, 0x0020000E}
 
 
-def _value(ds: "FileDataset", value: Literal | Name | HashUid, names: Names) -> str | None:
+def _value(ds: "Dataset", value: Literal | Name | HashUid, names: Names) -> str | None:
     """Return the text to assign; None for the hash of a UID that is not there."""
     if isinstance(value, Literal):
         return value.text
@@ -160,7 +179,7 @@ def _holds(ds: "FileDataset", condition: Condition, names: Names, line: int) -> 
     return (re.fullmatch(wanted, text, re.DOTALL) is not None) is (condition.operator == "~")
 
 
-def _text(ds: "FileDataset", tag: int) -> str | None:
+def _text(ds: "Dataset", tag: int) -> str | None:
     if tag not in ds:
         return None
     value = ds[tag].value

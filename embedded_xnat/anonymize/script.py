@@ -7,6 +7,8 @@ r"""Reads anonymisation scripts: a subset of DicomEdit 6. Pure.
     (0010,0010) := "Anon"                             assign a text, or one of: project, subject, session
     (0020,000D) := hashUID[(0020,000D)]               assign the hash of a UID
     - (0010,0030)                                     delete; X, @ (even), # (odd) stand for any digit
+    - * / (0010,0010)                                 delete in sequences, too (`embedded_xnat.anonymize.paths`)
+    (0012,0064)[0]/(0008,0104) := "Anon"              assign in an item of a sequence, [%] in each
     (0008,0060) = "MR" ? (0010,4000) := "x" : - (0010,4000)     if (=, !=, ~ matches, !~), else
 
 A statement stands on one line. What the language has beyond this is refused, with the line and the reason.
@@ -16,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from embedded_xnat.anonymize.paths import MAX_STEPS, Into, Levels, Step
 from embedded_xnat.contract.errors import ScriptRefused
 from embedded_xnat.domain.patterns import read_pattern
 
@@ -27,12 +30,16 @@ _TOKEN = re.compile(
         (?P<comment>//.*)
       | (?P<string>"[^"]*")
       | (?P<tag>\(\s*[0-9A-Fa-fXx@\#]{4}\s*,\s*[0-9A-Fa-fXx@\#]{4}\s*\))
-      | (?P<mark>:=|!=|!~|==|[=~?:\-\[\]])
+      | (?P<mark>:=|!=|!~|==|[=~?:\-\[\]/*+.%])
+      | (?P<number>\d{1,5})
       | (?P<word>[A-Za-z_]\w*)
     )""",
     re.VERBOSE,
 )
-_KNOWN = "it knows :=, -, =, !=, ~, !~, ?, hashUID[…] and the names project, subject, session"
+_KNOWN = (
+    "it knows :=, -, =, !=, ~, !~, ?, hashUID[…], the names project, subject, session, "
+    "and paths such as (0012,0064)[0]/(0008,0104)"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,10 @@ def _fits(sign: str, digit: str) -> bool:
     return sign in {"X", digit}
 
 
+#: What is deleted when a path ends with an item: all that is in it.
+EVERYTHING = TagPattern("X" * 8)
+
+
 @dataclass(frozen=True)
 class Literal:
     """A text."""
@@ -87,24 +98,27 @@ class Name:
 
 @dataclass(frozen=True)
 class HashUid:
-    """The hash of a UID."""
+    """The hash of a UID; with steps, of the one in the place that is assigned to."""
 
     tag: int
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
 class Assign:
-    """Gives an element a value."""
+    """Gives an element a value; with steps, in items of sequences, as far as they are there."""
 
     tag: int
     value: Literal | Name | HashUid
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
 class Delete:
-    """Removes elements."""
+    """Removes elements; without steps those outside of all sequences."""
 
     pattern: TagPattern
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,8 +168,8 @@ def parse_script(text: str) -> Script:
     Examples
     --------
     >>> script = parse_script('version "6.1"\n- (0010,0030) // birth date')
-    >>> script.statements[0].action
-    Delete(pattern=TagPattern(digits='00100030'))
+    >>> script.statements[0].action.pattern
+    TagPattern(digits='00100030')
     """
     if len(text) > MAX_LENGTH:
         raise ScriptRefused([(1, f"the script is longer than {MAX_LENGTH} characters")])
@@ -248,25 +262,64 @@ class _Line:
 
     def _action(self) -> Assign | Delete:
         if self._take("mark", "-"):
-            pattern = self._pattern("a deletion")
-            return Delete(pattern)
+            steps, pattern = self._path("a deletion")
+            return Delete(pattern, steps)
         if self._peek()[0] == "word":
             raise _RefusedError(f"{self._peek()[1]} is not supported by this server; {_KNOWN}")
-        tag = self._tag("an assignment")
+        steps, tag = self._place("an assignment")
         if not self._take("mark", ":="):
             raise _RefusedError(f"after the tag := must follow; {_KNOWN}")
-        return Assign(tag, self._value())
+        value = self._value()
+        if isinstance(value, HashUid) and value.steps and (value.steps, value.tag) != (steps, tag):
+            raise _RefusedError("a UID in a sequence is hashed where it is: PATH := hashUID[PATH], twice the same path")
+        return Assign(tag, value, steps)
+
+    def _path(self, what: str) -> tuple[tuple[Step, ...], TagPattern]:
+        """Read a path: steps into sequences, and the elements there; without these, all that is in the item."""
+        steps: list[Step] = []
+        while len(steps) <= MAX_STEPS:
+            kind, text = self._peek()
+            if kind == "mark" and text in set(Levels):
+                self._at += 1
+                if text != Levels.ONE and set(steps) & {Levels.ANY, Levels.SOME}:
+                    raise _RefusedError("a path has one * or + at most")
+                steps.append(Levels(text))
+                if not self._take("mark", "/"):
+                    raise _RefusedError(f"after {text} a slash and a tag must follow, as in {text} / (0010,0010)")
+                continue
+            pattern = self._pattern(what)
+            if not self._take("mark", "["):
+                if self._peek() == ("mark", "/"):
+                    raise _RefusedError("a path says which item of a sequence: (gggg,eeee)[0], or [%] for each")
+                return tuple(steps), pattern
+            steps.append(Into(_one_tag(pattern, "a step into a sequence"), self._item()))
+            if not self._take("mark", "/"):
+                return tuple(steps), EVERYTHING
+        raise _RefusedError(f"a path has {MAX_STEPS} steps at most")
+
+    def _item(self) -> int | None:
+        number = self._take("number")
+        if (number is None and not self._take("mark", "%")) or not self._take("mark", "]"):
+            raise _RefusedError("an item of a sequence is written [0], and each of them [%]")
+        return None if number is None else int(number)
+
+    def _place(self, what: str) -> tuple[tuple[Step, ...], int]:
+        """Read a path that an assignment can follow."""
+        steps, pattern = self._path(what)
+        if any(isinstance(step, Levels) for step in steps):
+            raise _RefusedError(f"{what} names the sequences on its way; *, + and . are for deletions")
+        return steps, _one_tag(pattern, what)
 
     def _pattern(self, what: str) -> TagPattern:
         text = self._take("tag")
         if text is None:
-            raise _RefusedError(f"{what} names a tag such as (0010,0010); paths into sequences are not supported")
+            raise _RefusedError(f"{what} names a tag such as (0010,0010)")
         return TagPattern(re.sub(r"[^0-9A-FX@#]", "", text.upper()))
 
     def _tag(self, what: str) -> int:
-        tag = self._pattern(what).tag
-        if tag is None:
-            raise _RefusedError(f"{what} names one tag; X, @ and # are for deletions")
+        tag = _one_tag(self._pattern(what), what)
+        if self._peek()[1] in {"[", "/"}:
+            raise _RefusedError(f"{what} looks at an element outside of all sequences")
         return tag
 
     def _value(self) -> Literal | Name | HashUid:
@@ -279,13 +332,19 @@ class _Line:
         if word == "hashUID":
             if not self._take("mark", "["):
                 raise _RefusedError("hashUID is written hashUID[(gggg,eeee)]")
-            tag = self._tag("hashUID")
+            steps, tag = self._place("hashUID")
             if not self._take("mark", "]"):
                 raise _RefusedError("hashUID is written hashUID[(gggg,eeee)]")
-            return HashUid(tag)
+            return HashUid(tag, steps)
         if word is not None:
             raise _RefusedError(f"{word} is not supported by this server; {_KNOWN}")
         raise _RefusedError("the value must be a text in quotes, project, subject, session or hashUID[…]")
+
+
+def _one_tag(pattern: TagPattern, what: str) -> int:
+    if pattern.tag is None:
+        raise _RefusedError(f"{what} names one tag; X, @ and # are for deletions")
+    return pattern.tag
 
 
 def _check_pattern(value: Literal | Name) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from embedded_xnat.anonymize.paths import Into, can_be_top
 from embedded_xnat.anonymize.script import Assign, Delete, HashUid, Literal, Script, parse_script
 from embedded_xnat.contract.errors import ScriptRefused
 
@@ -62,12 +63,21 @@ def vr_of(tag: int) -> str | None:
 
 
 def _reason_against(action: Assign | Delete) -> str | None:
-    if isinstance(action, Delete):
-        if action.pattern.tag in _NEEDED:
-            return "the UIDs of study, series, instance and class cannot be deleted; use hashUID"
-        if action.pattern.tag is not None and not _is_of_header(action.pattern.tag):
-            return "file meta information and pixel data are never changed"
-        return None
+    for step in action.steps:
+        if isinstance(step, Into) and vr_of(step.tag) not in {"SQ", None}:
+            return "a step of the path leads into an element that is no sequence"
+    return _reason_against_deletion(action) if isinstance(action, Delete) else _reason_against_assignment(action)
+
+
+def _reason_against_deletion(action: Delete) -> str | None:
+    if action.pattern.tag in _NEEDED and can_be_top(action.steps):
+        return "the UIDs of study, series, instance and class cannot be deleted; use hashUID"
+    if action.pattern.tag is not None and not _is_of_header(action.pattern.tag):
+        return "file meta information and pixel data are never changed"
+    return None
+
+
+def _reason_against_assignment(action: Assign) -> str | None:
     if not _is_of_header(action.tag):
         return "file meta information and pixel data are never changed"
     vr = vr_of(action.tag)
@@ -75,7 +85,8 @@ def _reason_against(action: Assign | Delete) -> str | None:
         return "only elements of the DICOM dictionary can be assigned; private ones can be deleted"
     if vr not in _FORMS:
         return f"elements of the value representation {vr} cannot be assigned"
-    if action.tag in {_INSTANCE, _CLASS} and not (action.tag == _INSTANCE and isinstance(action.value, HashUid)):
+    is_hash = isinstance(action.value, HashUid)
+    if not action.steps and action.tag in {_INSTANCE, _CLASS} and not (action.tag == _INSTANCE and is_hash):
         return "the UID of an instance can only be hashed, that of its class stays"
     if isinstance(action.value, HashUid) and (vr != "UI" or vr_of(action.value.tag) != "UI"):
         return "hashUID is for elements that hold UIDs"

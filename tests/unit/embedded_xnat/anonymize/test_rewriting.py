@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from embedded_xnat.anonymize.rewriting import Names, hash_uid, rewrite
@@ -92,6 +93,83 @@ def test_private_elements_go_and_the_others_stay(changed, made) -> None:
     ds = read(changed(made, "- (XXX#,XXXX)"))
     assert not [element for element in ds if element.tag.is_private]
     assert ds.PatientName == "Doe^Jane"
+
+
+@pytest.fixture
+def nested(made) -> bytes:
+    """A file that has the patient's name at the top, in items of a sequence, and in a sequence in one of them."""
+    ds = pydicom.dcmread(io.BytesIO(made))
+    first, second, inner = Dataset(), Dataset(), Dataset()
+    inner.PatientName, inner.ReferencedSOPInstanceUID = "inner", "1.9"
+    first.PatientName, first.CodeValue, first.ReferencedSOPInstanceUID = "first", "c", "1.7"
+    first.add_new(0x00291010, "LO", "private")
+    second.PatientName, second.ReferencedImageSequence = "second", [inner]
+    ds.RequestAttributesSequence = [first, second]
+    out = io.BytesIO()
+    ds.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def names_in(ds: Dataset) -> list[str]:
+    found = [str(ds.PatientName)] if "PatientName" in ds else []
+    for element in ds:
+        if element.VR == "SQ":
+            found += [name for item in element.value for name in names_in(item)]
+    return found
+
+
+DELETIONS = [
+    ("- (0010,0010)", ["first", "second", "inner"]),
+    ("- (0040,0275)[0]/(0010,0010)", ["Doe^Jane", "second", "inner"]),
+    ("- (0040,0275)[%]/(0010,0010)", ["Doe^Jane", "inner"]),
+    ("- (0040,0275)[%]/(0008,1140)[%]/(0010,00XX)", ["Doe^Jane", "first", "second"]),
+    ("- * / (0010,0010)", []),
+    ("- + / (0010,0010)", ["Doe^Jane"]),
+    ("- . / (0010,0010)", ["Doe^Jane", "inner"]),
+    ("- . / + / (0010,0010)", ["Doe^Jane", "first", "second"]),
+    ("- (0040,0275)[1]", ["Doe^Jane", "first"]),
+    ("- (0040,0275)", ["Doe^Jane"]),
+]
+
+
+@pytest.mark.parametrize(("line", "left"), DELETIONS)
+def test_a_tag_alone_is_deleted_at_the_top_and_a_path_says_where_else(changed, nested, line, left) -> None:
+    ds = read(changed(nested, line))
+    assert names_in(ds) == left
+    assert ds.PixelData == b"\1\2\3\4"
+
+
+def test_an_item_that_is_deleted_is_empty_and_keeps_its_place(changed, nested) -> None:
+    first, second = read(changed(nested, "- (0040,0275)[0]")).RequestAttributesSequence
+    assert (len(first), second.PatientName) == (0, "second")
+
+
+def test_private_elements_go_from_sequences_too(changed, nested) -> None:
+    ds = read(changed(nested, "- * / (XXX#,XXXX)"))
+    assert not [element for element in ds.iterall() if element.tag.is_private]
+    assert names_in(ds) == ["Doe^Jane", "first", "second", "inner"]
+
+
+def test_elements_of_items_are_assigned_as_far_as_the_items_are_there(changed, nested) -> None:
+    uid = "(0040,0275)[%]/(0008,1155)"
+    deeper = "(0040,0275)[1]/(0008,1140)[0]/(0008,1155)"
+    lines = (
+        "(0040,0275)[0]/(0010,0010) := subject",
+        '(0040,0275)[7]/(0010,0010) := "nobody"',
+        f"{uid} := hashUID[{uid}]",
+        f"{deeper} := hashUID[(0020,000D)]",
+    )
+    ds = read(changed(nested, *lines))
+    first, second = ds.RequestAttributesSequence
+    assert names_in(ds) == ["Doe^Jane", "S1", "second", "inner"]
+    assert first.ReferencedSOPInstanceUID == hash_uid("1.7")
+    assert "ReferencedSOPInstanceUID" not in second, "there was none to hash"
+    assert second.ReferencedImageSequence[0].ReferencedSOPInstanceUID == hash_uid("1.2.3")
+
+
+def test_a_path_that_leads_nowhere_leaves_the_bytes_alone(changed, nested) -> None:
+    lines = ("- (0040,0275)[9]/(0010,0010)", "- (0012,0064)[%]/(0008,0104)", "- . / . / . / (0010,0010)")
+    assert changed(nested, *lines, '(0012,0064)[0]/(0008,0104) := "x"') is None
 
 
 def test_a_script_that_changes_nothing_leaves_the_bytes_alone(changed, made) -> None:

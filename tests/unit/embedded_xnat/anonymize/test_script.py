@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded_xnat.anonymize.paths import Into, Levels
 from embedded_xnat.anonymize.script import Assign, Condition, Delete, HashUid, Literal, Name, TagPattern
 from embedded_xnat.anonymize.service import DEFAULT
 from embedded_xnat.anonymize.vocabulary import read_script
@@ -57,6 +58,32 @@ def test_every_form_of_the_subset_is_read() -> None:
     assert [statement.line for statement in found[:2]] == [5, 6]
 
 
+def test_paths_into_sequences_are_read() -> None:
+    found = statements(
+        """
+        - (0012,0064)
+        - (0012,0064)[0]
+        - (0012,0064)[%]/(0008,010X)
+        - * / (0010, 0010)                          // anywhere
+        -+/(XXX#,XXXX)
+        - . / (0040,A730)[1]/(0010,0010)
+        (0012,0064) [ 1 ] / (0008,0104) := "x"
+        (0008,1140)[%]/(0008,1155) := hashUID[(0008,1140)[%]/(0008,1155)]
+        """
+    )
+    each = (Into(0x00081140),)
+    assert [statement.action for statement in found] == [
+        Delete(TagPattern("00120064")),
+        Delete(TagPattern("XXXXXXXX"), (Into(0x00120064, 0),)),
+        Delete(TagPattern("0008010X"), (Into(0x00120064),)),
+        Delete(TagPattern("00100010"), (Levels.ANY,)),
+        Delete(TagPattern("XXX#XXXX"), (Levels.SOME,)),
+        Delete(TagPattern("00100010"), (Levels.ONE, Into(0x0040A730, 1))),
+        Assign(0x00080104, Literal("x"), (Into(0x00120064, 1),)),
+        Assign(0x00081155, HashUid(0x00081155, each), each),
+    ]
+
+
 REFUSED = [
     ("removeAllPrivateTags", "removeAllPrivateTags is not supported"),
     ('describe x "y"', "describe is not supported"),
@@ -65,7 +92,20 @@ REFUSED = [
     ("(0010,0010) := uppercase[(0010,0020)]", "uppercase is not supported"),
     ('(0010,0010) := "a" "b"', "more after the statement"),
     ('(0010,0010) := "a', "cannot be read"),
-    ("- (0040,0275)/(0040,0007)", "cannot be read"),
+    ("- (0040,0275)/(0040,0007)", "which item of a sequence"),
+    ("- (0040,0275)[x]/(0040,0007)", "is written [0]"),
+    ("- (0040,0275)[0/(0040,0007)", "is written [0]"),
+    ("- (0040,0275)[0]/", "names a tag"),
+    ("- *", "a slash and a tag"),
+    ("- * / + / (0010,0010)", "one * or + at most"),
+    ("- " + ". / " * 30 + "(0010,0010)", "20 steps at most"),
+    ("- (0010,0010)[0]/(0008,0100)", "no sequence"),
+    ("- * / (0020,000D)", "cannot be deleted"),
+    ("- * / (7FE0,0010)", "pixel data"),
+    ('* / (0010,0010) := "a"', "are for deletions"),
+    ('(0040,0275)[0] := "a"', "one tag"),
+    ("(0008,1140)[0]/(0008,1155) := hashUID[(0008,1140)[1]/(0008,1155)]", "where it is"),
+    ('(0040,0275)[0]/(0040,0007) = "x" ? - (0010,0010)', "outside of all sequences"),
     ("- (0029,{SIEMENS CSA HEADER}10)", "cannot be read"),
     ('(0010,00XX) := "a"', "one tag"),
     ('(0029,1010) := "a"', "only elements of the DICOM dictionary"),
@@ -110,4 +150,4 @@ def test_endless_scripts_are_refused() -> None:
 def test_the_script_of_the_guide_is_understood() -> None:
     guide = (Path(__file__).parents[4] / "docs" / "embedded-xnat.md").read_text()
     script = guide.partition('version "6.1"')[2].partition("```")[0]
-    assert len(read_script(f'version "6.1"{script}').statements) == 7
+    assert len(read_script(f'version "6.1"{script}').statements) == 10
