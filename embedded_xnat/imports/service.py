@@ -64,6 +64,8 @@ def store_session(change: Change, visitor: Visitor, plan: Plan, deposit: Deposit
     project = writable(session, visitor, route.project_id)
     subject = repository.subject_of(session, project.id, route.subject_label)
     experiment = repository.experiment_of(session, project.id, route.session_label)
+    # files that come one by one into a session that somebody has looked at leave it as it is
+    is_quarantined = project.quarantine_code > 0 and (experiment is None or not deposit.is_direct)
     if experiment is not None:
         subject = _merge_into(session, experiment, subject, plan=plan, deposit=deposit)
     else:
@@ -72,7 +74,7 @@ def store_session(change: Change, visitor: Visitor, plan: Plan, deposit: Deposit
                 session, visitor, project, label=route.subject_label, id_prefix=deposit.id_prefix
             )
         experiment = _new_session(session, visitor, project, subject, plan=plan, id_prefix=deposit.id_prefix)
-    if deposit.quarantine:
+    if deposit.quarantine or is_quarantined:
         experiment.status = "quarantined"
     if deposit.is_direct:
         session.merge(OpenSessionRow(experiment_id=experiment.id, modified_at=utc_now()))

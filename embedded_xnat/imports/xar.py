@@ -112,7 +112,7 @@ class XarImporter:
             uri += f"/assessors/{assessor.label}"
         else:
             experiment = self._put_session(change, target, filled.document, overwrite)
-            if options.quarantine:
+            if options.quarantine or target.project.quarantine_code:
                 experiment.status = "quarantined"
             owner = self._located(target.project, experiment)
             shelves = self._shelves(change, owner, filled, overwrite)

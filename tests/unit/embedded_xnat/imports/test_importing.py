@@ -106,6 +106,27 @@ def test_quarantine_is_a_flag_of_the_session(send, dicom, zip_of, admin) -> None
     assert admin.get(f"{ARCHIVED}/status").text == "quarantined"
 
 
+def test_the_code_of_the_project_puts_what_comes_in_into_quarantine(send, dicom, zip_of, admin) -> None:
+    admin.put("/data/projects/P/quarantine_code/1")
+    send(dicom(SOPInstanceUID="1.7"), project="P", handler="gradual-DICOM", dest="/archive")
+    assert admin.get(f"{ARCHIVED}/status").text == "quarantined"
+    admin.put(f"{ARCHIVED}?activate=true")
+    send(dicom(SOPInstanceUID="1.8"), project="P", handler="gradual-DICOM", dest="/archive")
+    assert admin.get(f"{ARCHIVED}/status").text == "active"
+    send(zip_of(a=dicom(SOPInstanceUID="1.9", SeriesInstanceUID="1.2.9")), project="P", overwrite="append")
+    assert admin.get(f"{ARCHIVED}/status").text == "quarantined"
+    admin.put("/data/projects/P/quarantine_code/0")
+    send(zip_of(a=dicom(PatientID="OTHER")), project="P")
+    assert admin.get("/data/projects/P/subjects/SUBJ/experiments/OTHER/status").text == "active"
+
+
+def test_the_code_holds_for_what_is_archived_from_the_prearchive(send, dicom, zip_of, admin) -> None:
+    admin.put("/data/projects/P/quarantine_code/1")
+    src = send(zip_of(a=dicom()), dest="/prearchive/projects/P").text.strip()
+    assert admin.post("/data/services/archive", params={"src": src}).status_code == 200
+    assert admin.get(f"{ARCHIVED}/status").text == "quarantined"
+
+
 ROUTES = [
     ({"PatientComments": "Project:P Subject:S7 Session:E7"}, "/data/archive/projects/P/subjects/S7/experiments/E7"),
     ({"StudyComments": "project:P;SESSION:E7"}, "/data/archive/projects/P/subjects/SUBJ/experiments/E7"),

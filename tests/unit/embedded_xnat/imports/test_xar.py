@@ -250,3 +250,9 @@ def test_a_xar_goes_into_no_project_that_one_may_not_write_to(send, xar, as_user
     assert send(xar(), as_user("carl"), handler="XAR").status_code == 403
     admin.put("/data/projects/P/users/Members/mary")
     assert send(xar(), as_user("mary"), handler="XAR").status_code == 200
+
+
+def test_a_project_that_puts_what_comes_in_into_quarantine_does_so_here(send, xar, admin) -> None:
+    admin.put("/data/projects/P/quarantine_code/1")
+    assert send(xar(), handler="XAR").status_code == 200
+    assert admin.get(f"{URI}/status").text == "quarantined"
