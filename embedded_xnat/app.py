@@ -29,7 +29,15 @@ from embedded_xnat.logins.service import Logins
 from embedded_xnat.resources import refresh_endpoints
 from embedded_xnat.search import endpoints as search_endpoints
 from embedded_xnat.settings import EmbeddedXnatSettings
-from embedded_xnat.site import access_requests, config_endpoints, custom_forms, other_parts, people, receivers
+from embedded_xnat.site import (
+    access_requests,
+    config_endpoints,
+    custom_forms,
+    other_parts,
+    people,
+    receivers,
+    workflows,
+)
 from embedded_xnat.site import endpoints as site_endpoints
 from embedded_xnat.site.config import SiteConfig
 from embedded_xnat.storage.archive import Archive
@@ -84,6 +92,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         event_endpoints.router,
         other_parts.router,
         receivers.router,
+        workflows.router,
         anonymize_endpoints.router,
         import_endpoints.router,
         search_endpoints.router,

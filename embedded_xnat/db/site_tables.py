@@ -1,4 +1,4 @@
-"""Rows about the site and its events: settings, access requests, receivers, custom forms, subscriptions and what became of them.
+"""Rows about the site and its events: settings, access requests, receivers, workflows, custom forms, subscriptions and what became of them.
 
 May import SQLModel and `service_kit`.
 """
@@ -6,7 +6,7 @@ May import SQLModel and `service_kit`.
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from embedded_xnat.db.tables import Base
@@ -22,6 +22,7 @@ __all__ = [
     "ReceiverRow",
     "SiteSettingRow",
     "SubscriptionRow",
+    "WorkflowRow",
 ]
 
 
@@ -154,5 +155,32 @@ class ReceiverRow(Base, table=True):
     project_rules: str = Field(default="", sa_type=Text)
     subject_rules: str = Field(default="", sa_type=Text)
     session_rules: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class WorkflowRow(Base, table=True):
+    """What a pipeline or script says of its work on an object.
+
+    Attributes
+    ----------
+    owner_kind, owner_id
+        The object: a project, subject or experiment.
+    """
+
+    __tablename__ = "workflow"
+    __table_args__ = (
+        Index("ix_workflow_owner_kind_owner_id", "owner_kind", "owner_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    owner_kind: str = Field(max_length=20)
+    owner_id: str = Field(max_length=200)
+    data_type: str = Field(max_length=100)
+    external_id: str = Field(max_length=200)
+    pipeline_name: str = Field(max_length=500)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    created_by: str = Field(max_length=64)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     modified_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
