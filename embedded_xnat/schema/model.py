@@ -175,6 +175,10 @@ class DataModel:
     def _by_lower_name(self) -> dict[str, XsiType]:
         return {name.lower(): xsi_type for name, xsi_type in self.types.items()}
 
+    @cached_property
+    def _ancestry(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(each.name for each in self.lineage(name)) for name in self.types}
+
     def find(self, name: str) -> XsiType | None:
         """Return the type of this name, whatever the case; None when there is none."""
         return self._by_lower_name.get(name.lower())
@@ -189,7 +193,7 @@ class DataModel:
 
     def is_a(self, name: str, base: str) -> bool:
         """Tell whether a type is, or extends, another; False for names that are no types."""
-        return name in self.types and any(each.name == base for each in self.lineage(name))
+        return base in self._ancestry.get(name, ())
 
     def parts(self, name: str) -> tuple[Part, ...]:
         """Return the parts of a type, those of its bases first."""

@@ -1,6 +1,7 @@
 """An archive in a temporary folder, spoken to without a socket."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,13 @@ def client_of(server: TestClient, username: str) -> TestClient:
     """Return a client that is logged in as somebody; the password itself is tried once, in a test of its own."""
     logins = server.app.state.logins
     client = TestClient(server.app)
+    client.portal = server.portal  # one event loop, not one for every request
     client.cookies.set("JSESSIONID", logins.open(logins.known(username)))
     return client
 
 
 @pytest.fixture(scope="session")
-def golden_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive with an administrator, four people without a role, and a session of one scan; copied for each test."""
     home = tmp_path_factory.mktemp("golden") / "home"
     home.mkdir()
@@ -58,6 +60,25 @@ def golden_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = admin.put(f"{SESSION}/scans/3", params={"xsiType": "xnat:mrScanData", "xnat:mrScanData/type": "T1 w"})
         assert made.status_code == 200
     return home
+
+
+@pytest.fixture(scope="session")
+def golden_home(first_home: Path) -> Path:
+    """What the tests of a module start from; a module may put more into it, see `home_with`."""
+    return first_home
+
+
+@pytest.fixture(scope="session")
+def home_with(first_home: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Make a home that holds more than the first one: what all tests of a module look at is put in once."""
+
+    def made(fill: Callable[[TestClient], object]) -> Path:
+        home = Path(shutil.copytree(first_home, tmp_path_factory.mktemp("filled") / "home"))
+        with TestClient(create_app(settings_in(home))) as server:
+            fill(client_of(server, "admin"))
+        return home
+
+    return made
 
 
 @pytest.fixture

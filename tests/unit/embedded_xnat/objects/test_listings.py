@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from starlette.testclient import TestClient
 
 
 def rows(answer) -> list[dict[str, str]]:
@@ -13,9 +14,8 @@ def rows(answer) -> list[dict[str, str]]:
     return found
 
 
-@pytest.fixture
-def filled(admin, session_uri: str):
-    """Five more sessions of another subject, one of them with two scans that have resources."""
+def fill(admin: TestClient) -> None:
+    """Add five sessions of another subject, one of them with two scans that have resources."""
     admin.put(
         "/data/projects/P/subjects/S2",
         params={"xnat:subjectData/demographics[@xsi:type=xnat:demographicData]/gender": "female", "group": "b"},
@@ -28,6 +28,15 @@ def filled(admin, session_uri: str):
         admin.put(f"{uri}/scans/{scan}", params={"xsiType": "xnat:mrScanData", "xnat:mrScanData/type": f"T{scan}"})
         admin.put(f"{uri}/scans/{scan}/resources/DICOM")
     admin.put(f"{uri}/scans/2/resources/NIFTI")
+
+
+@pytest.fixture(scope="module")
+def golden_home(home_with):
+    return home_with(fill)
+
+
+@pytest.fixture
+def filled(admin):
     return admin
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from starlette.testclient import TestClient
 
 SPACE = "http://nrg.wustl.edu/security"
 MR = "xnat:mrSessionData"
@@ -32,8 +33,7 @@ def bundle(*fields: str, where: str = "", root: str = MR, element: str | None = 
     )
 
 
-@pytest.fixture
-def filled(admin, session_uri: str):
+def fill(admin: TestClient) -> None:
     admin.put(
         "/data/projects/P/subjects/S1",
         params={"gender": "female", "xnat:subjectData/fields/field[name=site]/field": "a"},
@@ -43,6 +43,15 @@ def filled(admin, session_uri: str):
         params[f"{MR}/fields/field[name=Arm]/field"] = "even" if number % 2 == 0 else "odd"
         admin.put(f"/data/projects/P/subjects/S1/experiments/P01_MR{number}", params=params)
     admin.put("/data/projects/P/subjects/S1/experiments/P01_CT", params={"xsiType": "xnat:ctSessionData"})
+
+
+@pytest.fixture(scope="module")
+def golden_home(home_with):
+    return home_with(fill)
+
+
+@pytest.fixture
+def filled(admin):
     return admin
 
 
