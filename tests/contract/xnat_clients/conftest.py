@@ -32,6 +32,7 @@ class Server:
     home: Path
     port: int
     prefix: str = "CF"
+    idle_s: float = 300
     process: ForkServerProcess | None = field(default=None, repr=False)
 
     @property
@@ -41,7 +42,7 @@ class Server:
     def start(self) -> None:
         """Start and wait until it is ready."""
         began = time.monotonic()
-        self.process = FORKS.Process(target=serve, args=(self.home, self.port, self.prefix), daemon=True)
+        self.process = FORKS.Process(target=serve, args=(self.home, self.port, self.prefix, self.idle_s), daemon=True)
         self.process.start()
         while True:
             assert self.process.is_alive(), "the server ended by itself"

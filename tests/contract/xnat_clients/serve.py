@@ -8,8 +8,8 @@ from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
 
 
-def serve(home: Path, port: int, prefix: str) -> None:
-    """Serve until SIGTERM."""
+def serve(home: Path, port: int, prefix: str, idle_s: float) -> None:
+    """Serve until SIGTERM; a session that no file came for in so many seconds is complete."""
     settings = EmbeddedXnatSettings(
         data_dir=home / "data",
         database_url=f"sqlite:///{home}/xnat.db",
@@ -17,5 +17,6 @@ def serve(home: Path, port: int, prefix: str) -> None:
         id_prefix=prefix,
         inbox_dir=home / "inbox",
         session_check_s=0.5,
+        session_idle_s=idle_s,
     )
     uvicorn.run(create_app(settings), host="127.0.0.1", port=port, log_level="warning")
