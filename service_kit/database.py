@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, create_engine
 
-from service_kit.errors import Unavailable
+from service_kit.errors import OutOfSpace, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,12 +130,18 @@ class Database:
         self.engine.dispose()
 
 
+#: What SQLite and PostgreSQL say when their disk is full.
+_FULL = ("disk is full", "No space left on device")
+
+
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Turn a lost or busy database, or a used-up pool, into `Unavailable`: the same request may succeed later."""
+    """Turn a lost, busy or full database, or a used-up pool, into `Unavailable`: the same request may succeed later."""
     try:
         yield
     except (OperationalError, PoolTimeoutError) as error:
+        if any(words in str(error) for words in _FULL):
+            raise OutOfSpace("The disk of the database is full; free some space and try again.") from error
         raise Unavailable("The database does not answer at the moment; try again.") from error
 
 

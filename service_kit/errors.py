@@ -10,6 +10,7 @@
     ├── Conflict           the thing is in another state than the request takes for granted
     ├── TooManyRequests    try again later
     └── Unavailable        a part this service needs does not answer; worth a retry
+        └── OutOfSpace     a disk is full; worth a retry when there is space again
 
 A service derives its own errors from one of these kinds in ``<service>/contract/errors.py``. An error carries its
 objects as attributes and builds its own sentence: what failed, for what, and what to do.
@@ -76,3 +77,9 @@ class Unavailable(ServiceError):
     """A part this service needs does not answer; the same request may succeed later."""
 
     title = "Not available at the moment"
+
+
+class OutOfSpace(Unavailable):
+    """A disk is full; the same request may succeed when there is space again."""
+
+    title = "No space left"

@@ -18,6 +18,7 @@ from service_kit.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    OutOfSpace,
     ServiceError,
     TooManyRequests,
     Unauthenticated,
@@ -44,6 +45,7 @@ STATUS: Mapping[type[ServiceError], int] = {
     Conflict: 409,
     TooManyRequests: 429,
     Unavailable: 503,
+    OutOfSpace: 507,
     ServiceError: 500,
 }
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_RETRIED = frozenset({429, 502, 503, 504})
+_RETRIED = frozenset({429, 502, 503, 504, 507})
 Record = TypeVar("Record", bound=BaseModel)
 
 

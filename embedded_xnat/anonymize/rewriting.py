@@ -28,6 +28,7 @@ from embedded_xnat.anonymize.script import (
 from embedded_xnat.anonymize.vocabulary import FIRST_OF_PIXELS, vr_of
 from embedded_xnat.contract.errors import NotAnonymized
 from embedded_xnat.dicom.elements import UNREADABLE, quiet
+from embedded_xnat.storage.space import disk_errors
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
@@ -61,6 +62,7 @@ def rewrite(source: Path, sink: Sink, scripts: Sequence[Script], names: Names) -
     ------
     NotAnonymized
         If a statement cannot be applied, or the file cannot be read or written.
+    OutOfSpace
     """
     import pydicom  # noqa: PLC0415 - half a second that the start of the server should not pay
 
@@ -77,8 +79,9 @@ def rewrite(source: Path, sink: Sink, scripts: Sequence[Script], names: Names) -
                 return False
             header = BytesIO()
             ds.save_as(header, enforce_file_format=False)
-            sink.write(header.getvalue())
-            _copy(handle, tail_at, sink)
+            with disk_errors():  # a full disk says nothing about the file
+                sink.write(header.getvalue())
+                _copy(handle, tail_at, sink)
     except (pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException, *UNREADABLE) as error:
         raise NotAnonymized from error
     return True

@@ -1,14 +1,13 @@
 """Receives the body of an import, raw or as a form, straight to disk. May import Starlette."""
 
-import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.resources.bodies import is_form, receive_body, receive_form
 from embedded_xnat.storage.files import FileStore, Incoming
+from embedded_xnat.storage.space import check_space
 
 MAX_FIELDS = 100
 _FORM = "application/x-www-form-urlencoded"
@@ -27,12 +26,10 @@ async def receive(request: Request, files: FileStore, stack: ExitStack, *, limit
 
     Raises
     ------
-    BadRequest, TooLarge
+    BadRequest, TooLarge, OutOfSpace
         If it is too large, or the form is damaged.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > shutil.disk_usage(files.root).free:
-        raise BadRequest("The body is larger than the free space of the archive; nothing was stored.")
+    check_space(files.root, request.headers.get("content-length", ""))
     if request.headers.get("content-type", "").startswith(_FORM) and not inbody:
         async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
             return Body([], [(name, value) for name, value in form.multi_items() if isinstance(value, str)])

@@ -17,8 +17,8 @@ from embedded_xnat.imports.options import Handler, ImportOptions, read_options
 from embedded_xnat.imports.reading import read_upload
 from embedded_xnat.imports.worker import ImportWorker
 from embedded_xnat.imports.xar import XarImporter
-from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.settings import EmbeddedXnatSettings
+from embedded_xnat.storage.space import disk_errors
 
 router = APIRouter()
 

@@ -24,8 +24,8 @@ from embedded_xnat.imports.options import ImportOptions, read_options
 from embedded_xnat.imports.reading import Upload, copied
 from embedded_xnat.imports.records import Overwrite
 from embedded_xnat.imports.routing import project_by_name, writable
-from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.space import disk_errors
 from service_kit.errors import ServiceError, Unavailable
 from service_kit.tables import utc_now
 

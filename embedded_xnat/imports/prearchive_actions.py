@@ -29,8 +29,8 @@ from embedded_xnat.imports.reading import anonymized, linked
 from embedded_xnat.imports.records import Instance, Overwrite, Route, Series
 from embedded_xnat.imports.routing import project_by_name, writable
 from embedded_xnat.imports.service import Deposit, store_session
-from embedded_xnat.resources.bodies import disk_errors
 from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.space import disk_errors
 from service_kit.errors import ServiceError, Unavailable
 from service_kit.tables import utc_now
 

@@ -2,7 +2,8 @@
 
 Sessions that no file has come for are built, and archived when their project wants so; orders for the prearchive and
 requests for the inbox are carried out one after another. What is to be done stands in the database, so that the next
-process goes on where this one was cut off.
+process goes on where this one was cut off. While the database or the disk cannot be used, it looks more and more rarely:
+each look may read and write whole sessions.
 """
 
 import logging
@@ -18,10 +19,13 @@ from embedded_xnat.db.tables import InboxRequestRow, OpenSessionRow, PrearchiveR
 from embedded_xnat.imports.inbox import Inbox
 from embedded_xnat.imports.prearchive import RECEIVING
 from embedded_xnat.imports.prearchive_actions import QUEUED, Actions
-from service_kit.errors import ServiceError, Unavailable
+from service_kit.errors import OutOfSpace, ServiceError, Unavailable
 from service_kit.tables import utc_now
 
 logger = logging.getLogger(__name__)
+
+#: Longest pause between two looks of which the first failed.
+MAX_PAUSE_S = 300.0
 
 
 class ImportWorker:
@@ -45,6 +49,7 @@ class ImportWorker:
         self._awake = threading.Event()
         self._is_stopping = False
         self._looking = threading.Lock()
+        self._without_space: list[OutOfSpace] = []
         self._thread = threading.Thread(target=self._run, name="xnat-imports", daemon=True)
 
     def start(self) -> None:
@@ -63,15 +68,22 @@ class ImportWorker:
         self._awake.set()
 
     def _run(self) -> None:
+        failures = 0
         while not self._is_stopping:
-            try:
-                self.look(utc_now())
-            except Unavailable:
-                logger.warning("database or disk cannot be used at the moment; looking again later")
-            except Exception:
-                logger.exception("looking for imports failed; looking again later")
-            self._awake.wait(self._check_s)
+            failures = 0 if self._looks() else failures + 1
+            self._awake.wait(pause_s(self._check_s, failures))
             self._awake.clear()
+
+    def _looks(self) -> bool:
+        try:
+            self.look(utc_now())
+        except Unavailable:
+            logger.warning("database or disk cannot be used at the moment; looking again later")
+        except Exception:
+            logger.exception("looking for imports failed; looking again later")
+        else:
+            return True
+        return False
 
     def look(self, now: datetime) -> None:
         """Do what is to be done at this moment."""
@@ -80,6 +92,7 @@ class ImportWorker:
 
     def _look(self, now: datetime) -> None:
         archive = self._actions.archive
+        self._without_space.clear()
         self._actions.queue_anew()
         idle_since = now - timedelta(seconds=self._idle_s())
         with archive.read() as session:
@@ -103,8 +116,10 @@ class ImportWorker:
                 statement = delete(OpenSessionRow).where(col(OpenSessionRow.modified_at) <= idle_since)
                 change.session.connection().execute(statement)
         for request in requests:
-            if self._inbox is not None and not self._is_stopping:
-                self._inbox.carry_out(request)
+            if self._inbox is not None:
+                self._try(partial(self._inbox.carry_out, request))
+        if self._without_space:
+            raise self._without_space.pop()
 
     def _queued(self) -> Sequence[PrearchiveRow]:
         statement = select(PrearchiveRow).where(col(PrearchiveRow.status).startswith(QUEUED, autoescape=True))
@@ -112,12 +127,28 @@ class ImportWorker:
             return session.exec(statement.order_by(col(PrearchiveRow.number))).all()
 
     def _try(self, action: Callable[[], object]) -> None:
-        """Do one thing; that it cannot be done is noted with the session and keeps nothing else from being done."""
+        """Do one thing; that it cannot be done is noted with the session and keeps nothing else from being done.
+
+        What there is no space for is tried again with the next look; another thing may need less.
+        """
         if self._is_stopping:
             return
         try:
             action()
+        except OutOfSpace as error:
+            self._without_space.append(error)
         except Unavailable:
             raise
         except ServiceError as error:
             logger.info("a session of the prearchive stays", extra={"error": type(error).__name__})
+
+
+def pause_s(check_s: float, failures: int) -> float:
+    """Return how long to wait before the next look, after so many that failed one after another.
+
+    Examples
+    --------
+    >>> [pause_s(10, failures) for failures in (0, 1, 2, 3, 9)]
+    [10.0, 20.0, 40.0, 80.0, 300.0]
+    """
+    return min(check_s * 2.0 ** min(failures, 20), max(check_s, MAX_PAUSE_S))

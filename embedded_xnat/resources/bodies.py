@@ -2,11 +2,9 @@
 
 import base64
 import binascii
-import errno
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from python_multipart.exceptions import MultipartParseError
@@ -16,7 +14,7 @@ from starlette.requests import Request
 
 from embedded_xnat.contract.errors import BadRequest, TooLarge
 from embedded_xnat.storage.files import Incoming
-from service_kit.errors import Unavailable
+from embedded_xnat.storage.space import disk_errors
 
 SMALL = 1024 * 1024
 MAX_PARTS = 10_000
@@ -24,22 +22,6 @@ MAX_PART_HEADER_BYTES = 16 * 1024
 MAX_FIELDS = 200
 MAX_FIELD_BYTES = 64 * 1024
 _DIGEST = re.compile(r"(sha-256|md5)=:([A-Za-z0-9+/=]*):", re.IGNORECASE)
-
-
-@contextmanager
-def disk_errors() -> Iterator[None]:
-    """Turn a full disk into an answer that says so.
-
-    Raises
-    ------
-    Unavailable
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise Unavailable("The disk of the archive is full; nothing was stored.") from error
-        raise
 
 
 def is_form(request: Request) -> bool:

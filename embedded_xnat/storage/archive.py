@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from embedded_xnat.db.tables import MoveRow
 from embedded_xnat.storage.files import FileStore, Placing, Stored
+from embedded_xnat.storage.space import disk_errors
 from service_kit.database import Database, UnitOfWork
 from service_kit.errors import ServiceError
 
@@ -99,7 +100,7 @@ class Archive:
             rows: list[MoveRow] = []
             change: Change | None = None
             try:
-                with self.database.write() as uow:
+                with disk_errors(), self.database.write() as uow:
                     _forget(uow.session, self._finished)
                     change = Change(uow.session, self.files)
                     finish = None if self.watch is None else self.watch(uow, change)

@@ -1,4 +1,4 @@
-"""Durable files below one data folder. May import the standard library only.
+"""Durable files below one data folder. May import the standard library and `space`.
 
 Bytes go to a temporary file, are flushed to disk, and only then get their name; the folder is flushed after that. What
 has its name is whole. Temporary files lie in the same folder tree, so that the rename is one step.
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from embedded_xnat.domain.layout import INCOMING, QUARANTINE
+from embedded_xnat.storage.space import disk_errors
 
 JOURNAL_SUFFIX = ".placing"
 #: Where goes what stands at a place that something else is about to take; nothing is removed from there.
@@ -81,7 +82,8 @@ class Incoming:
 
     def discard(self) -> None:
         """Close and remove the file, if it still has its temporary name."""
-        self._handle.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is not wanted any more
+            self._handle.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -106,7 +108,8 @@ class FileStore:
     @contextlib.contextmanager
     def incoming(self) -> Iterator[Incoming]:
         """Open a temporary file; it is removed at the end unless it was placed."""
-        file = Incoming(self._incoming / uuid4().hex)
+        with disk_errors():
+            file = Incoming(self._incoming / uuid4().hex)
         try:
             yield file
         finally:

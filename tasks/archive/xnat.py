@@ -34,7 +34,7 @@ _BATCH_FILES = 512
 _BATCH_BYTES = 256 << 20
 STUDY_FIELD = "cohortflow_study"
 """Custom field of a project."""
-_TRANSIENT = frozenset({401, 408, 423, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({401, 408, 423, 425, 429, 500, 502, 503, 504, 507})
 """A 401 after the log-in means that the JSESSION ended; the retry logs in again."""
 _KINDS = {
     "MR": "mr",

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Field
 
 from service_kit.database import Database
-from service_kit.errors import Unavailable
+from service_kit.errors import OutOfSpace, Unavailable
 from service_kit.tables import UtcDateTime, service_base
 
 Base = service_base()
@@ -113,3 +113,12 @@ def test_an_error_tells_no_value_of_its_statement(database: Database) -> None:
         for _ in range(2):
             uow.session.connection().execute(statement, {"at": "Anna Jansen"})
     assert "Anna" not in str(failed.value)
+
+
+def test_a_full_disk_is_no_outage_without_a_reason(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/full.db")
+    with pytest.raises(OutOfSpace, match="disk of the database is full"), database.write() as uow:
+        uow.session.connection().exec_driver_sql("pragma max_page_count = 4")
+        uow.session.connection().exec_driver_sql("create table t (x)")
+        uow.session.connection().exec_driver_sql("insert into t values (zeroblob(100000))")
+    database.dispose()
