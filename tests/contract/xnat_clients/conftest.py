@@ -1,6 +1,5 @@
 """A real server in a process of its own, and a real client."""
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -17,12 +16,9 @@ import pytest
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 from tests.contract.xnat_clients.serve import serve
+from tests.forked import FORKS
 
 USER, PASSWORD = "admin", "correct horse battery"
-
-#: Servers are forked from a process that has imported everything; what an import takes is not what is tested here.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([serve.__module__])
 
 
 @dataclass

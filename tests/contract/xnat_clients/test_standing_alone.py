@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from embedded_xnat.pytest_plugin import ArchiveDidNotStart, running
+from tests.forked import cohortflow
 
 pytestmark = pytest.mark.integration
 
@@ -39,8 +40,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def serve(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the command where it must end by itself."""
-    command = [sys.executable, "-m", "deployments.cli", "serve", "embedded-xnat", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(**more), timeout=60)
+    return cohortflow("serve", "embedded-xnat", *arguments, timeout_s=60, **more)
 
 
 class Alone:
@@ -125,13 +125,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(tmp_path: Path) -> None:
     assert (done.returncode, "Cannot listen" in done.stderr) == (4, True)
     done = serve()
     assert (done.returncode, "--data DIR" in done.stderr) == (7, True)
-    done = subprocess.run(
-        [sys.executable, "-m", "deployments.cli", "serve", "gateway", "--data", str(tmp_path / "e")],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(),
-    )
+    done = cohortflow("serve", "gateway", "--data", str(tmp_path / "e"))
     assert done.returncode == 2
 
 

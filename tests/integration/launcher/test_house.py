@@ -16,17 +16,12 @@ import psutil
 import pytest
 from pynetdicom import AE
 
+from tests.forked import cohortflow
+
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 COMMAND = [sys.executable, "-m", "deployments.cli"]
 READY_TIMEOUT_S = 300
-
-
-def cohortflow(*arguments, **environment):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120,
-        env={**os.environ, **environment},
-    )  # fmt: skip
 
 
 class Running:

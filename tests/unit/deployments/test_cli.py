@@ -1,6 +1,5 @@
 """The command line: quick help, one sentence for an error."""
 
-import os
 import subprocess
 import sys
 
@@ -8,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deployments.cli import app
+from tests.forked import cohortflow
 
 HEAVY = (
     "prefect",
@@ -23,13 +23,6 @@ HEAVY = (
     "xnat",
 )
 HEAVY += ("rich.console", "pynetdicom", "asyncio")
-
-
-def cohortflow(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "deployments.cli", *arguments],
-        capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=60,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
