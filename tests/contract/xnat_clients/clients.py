@@ -17,10 +17,12 @@ needs the network.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +31,24 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
+
+#: Runs in a client's interpreter: imports the program once, then forks for every order that it reads.
+FORKING = """
+import importlib.metadata, json, os, sys
+(entry,) = importlib.metadata.entry_points(group="console_scripts", name=sys.argv[1])
+program = entry.load()
+for line in sys.stdin:
+    order = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    for descriptor, path in ((1, order["out"]), (2, order["err"])):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    sys.argv = order["words"]
+    sys.exit(program())
+"""
 
 INSTALL_TIMEOUT_S = 600
 RUN_TIMEOUT_S = 240
@@ -57,10 +77,9 @@ class ClientEnvironment:
     def command(self, command: Sequence[str], *, timeout_s: float = RUN_TIMEOUT_S, **environment: str) -> str:
         """Run a command, one of `bin` by its bare name; return what it wrote. A failure fails the test."""
         program = str(self.bin / command[0]) if (self.bin / command[0]).exists() else command[0]
-        kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
         done = subprocess.run(
             [program, *command[1:]],
-            env={**kept, "NO_PROXY": "127.0.0.1,localhost", **environment},
+            env={**_apart(), **environment},
             cwd=environment.get("HOME"),
             capture_output=True,
             text=True,
@@ -69,6 +88,48 @@ class ClientEnvironment:
         )
         assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
         return done.stdout
+
+    @contextmanager
+    def console(self, name: str) -> Iterator[Console]:
+        """Import a command once; each call of what this gives is a process of its own, forked from there."""
+        with tempfile.TemporaryDirectory() as folder, self._start(FORKING, name) as process:
+            yield Console(process, Path(folder))
+            assert process.stdin is not None
+            process.stdin.close()
+
+    def _start(self, script: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(self.python), "-c", script, *arguments],
+            env=_apart(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Console:
+    """A command of a client, imported already."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def __call__(self, *words: str, folder: Path, **environment: str) -> str:
+        """Run the command in a folder; return what it wrote. A failure fails the test with its output."""
+        out, err = self.folder / "out", self.folder / "err"
+        out.write_text("")
+        err.write_text("")
+        order = {"words": words, "environment": environment, "folder": str(folder), "out": str(out), "err": str(err)}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        ended = self.process.stdout.readline().strip()
+        assert ended == "0", f"{ended}\n{out.read_text()[-4000:]}\n{err.read_text()[-6000:]}"
+        return out.read_text()
+
+
+def _apart() -> dict[str, str]:
+    """Return the environment without what belongs to our own interpreter."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    return {**kept, "NO_PROXY": "127.0.0.1,localhost"}
 
 
 def client_environment(

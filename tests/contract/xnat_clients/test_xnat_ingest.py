@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydicom.uid import generate_uid
 
-from tests.contract.xnat_clients.clients import ClientEnvironment, client_environment
+from tests.contract.xnat_clients.clients import ClientEnvironment, Console, client_environment
 from tests.contract.xnat_clients.conftest import PASSWORD, USER, Server
 from tests.contract.xnat_clients.images import series
 
@@ -23,18 +23,18 @@ def test_staged_sessions_are_uploaded_and_found_complete(
     study = generate_uid()
     for number in (1, 2):
         series(tmp_path / "in", count=12, number=number, StudyInstanceUID=study)
-    with server.client() as client:
+    with server.client() as client, xnat_ingest.console("xnat-ingest") as ingest:
         client.put("/data/projects/INGEST").raise_for_status()
-        run(xnat_ingest, tmp_path, "group", str(tmp_path / "in"), str(tmp_path / "grouped"))
+        run(ingest, tmp_path, "group", str(tmp_path / "in"), str(tmp_path / "grouped"))
         run(
-            xnat_ingest,
+            ingest,
             tmp_path,
             *("assign", str(tmp_path / "grouped"), str(tmp_path / "staged"), "--constant-project-id", "INGEST"),
             *("--subject", "PatientName", "--session", "PatientID"),
         )
         account = ("--user", USER, "--password", PASSWORD)
         staged, wait = str(tmp_path / "staged"), ("--wait-period", "0", "--dont-require-manifest")
-        run(xnat_ingest, tmp_path, "upload", staged, server.url, *account, *wait, "--always-include", "all")
+        run(ingest, tmp_path, "upload", staged, server.url, *account, *wait, "--always-include", "all")
         found = client.get("/data/projects/INGEST/experiments").json()["ResultSet"]["Result"]
         assert len(found) == 1
         uri = f"/data/experiments/{found[0]['ID']}"
@@ -46,10 +46,10 @@ def test_staged_sessions_are_uploaded_and_found_complete(
             item = client.get(f"{uri}/scans/{scan['ID']}", params={"format": "json"}).json()["items"][0]
             assert item["data_fields"]["frames"] == 12
             assert item["data_fields"]["parameters/tr"] == 2300.0
-    checked = run(xnat_ingest, tmp_path, "check-upload", staged, server.url, *account)
-    assert "not uploaded" not in checked
+        checked = run(ingest, tmp_path, "check-upload", staged, server.url, *account)
+        assert "not uploaded" not in checked
 
 
-def run(client: ClientEnvironment, home: Path, *command: str) -> str:
+def run(ingest: Console, home: Path, *command: str) -> str:
     extra = () if command[0] == "check-upload" else ("--raise-errors",)
-    return client.command(["xnat-ingest", *command, *extra], HOME=str(home))
+    return ingest("xnat-ingest", *command, *extra, folder=home, HOME=str(home))

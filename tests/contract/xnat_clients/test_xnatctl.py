@@ -1,13 +1,13 @@
 """The commands of xnatctl, as PyPI has it, against a server."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from service_kit.accounts.service import Accounts
-from tests.contract.xnat_clients.clients import ClientEnvironment, client_environment
+from tests.contract.xnat_clients.clients import ClientEnvironment, Console, client_environment
 from tests.contract.xnat_clients.conftest import PASSWORD, USER, Server
 from tests.contract.xnat_clients.images import series
 
@@ -19,13 +19,19 @@ Run = Callable[..., str]
 LOG_ACTION = ":".join(["org.nrg.xnat.eventservice.actions.EventServiceLoggingAction"] * 2)
 
 
+@pytest.fixture(scope="module")
+def console(xnatctl: ClientEnvironment) -> Iterator[Console]:
+    with xnatctl.console("xnatctl") as console:
+        yield console
+
+
 @pytest.fixture
-def run(xnatctl: ClientEnvironment, server: Server, tmp_path: Path) -> Run:
+def run(console: Console, server: Server, tmp_path: Path) -> Run:
     """Run a command as an administrator."""
 
     def command(*words: str) -> str:
         environment = {"XNAT_URL": server.url, "XNAT_USER": USER, "XNAT_PASS": PASSWORD, "HOME": str(tmp_path)}
-        return xnatctl.command(["xnatctl", *words], **environment)
+        return console("xnatctl", *words, folder=tmp_path, **environment)
 
     return command
 
