@@ -23,16 +23,21 @@ class Column:
     ----------
     is_label
         Whether it shows the label, which is another one where an object is shared.
+    member
+        What it shows of each row of a list; the table has a row for each of these.
     """
 
     key: str
     expression: Any
     text: Callable[[Any], str] = as_text
     is_label: bool = False
+    member: str | None = None
 
     @classmethod
     def of(cls, key: str, ref: FieldRef | None) -> "Column":
         """Return the column of a field; of one that is not known, an empty one."""
+        if ref is not None and ref.listed is not None:
+            return cls(key, ref.listed, _text, member=ref.member)
         return cls(key, literal("") if ref is None else ref.shown, _text)
 
 
@@ -62,6 +67,17 @@ def _uri(plan: Plan) -> Column:
 
 
 def rows_of(columns: Sequence[Column], found: Iterable[Any]) -> list[Row]:
-    """Return the rows of a table as texts."""
+    """Return the rows of a table as texts; an object whose steps are asked for has a row for each of them."""
     writers = [(place, column.key, column.text) for place, column in enumerate(columns)]
-    return [{key: text(values[place]) for place, key, text in writers} for values in found]
+    members = [(place, column.member) for place, column in enumerate(columns) if column.member is not None]
+    if not members:
+        return [{key: text(values[place]) for place, key, text in writers} for values in found]
+    rows = []
+    for values in found:
+        count = max(len(values[place] or ()) for place, _ in members)
+        for step in range(max(count, 1)):
+            cells = list(values)
+            for place, member in members:
+                cells[place] = dict(enumerate(values[place] or ())).get(step, {}).get(member)
+            rows.append({key: text(cells[place]) for place, key, text in writers})
+    return rows

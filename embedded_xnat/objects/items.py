@@ -11,9 +11,10 @@ from embedded_xnat.db.tables import ExperimentRow, ObjectColumns, ProjectRow, Sc
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.items import Item, ItemSource, build_item
 from embedded_xnat.domain.protocols import protocol_items, read_protocols
-from embedded_xnat.domain.roles import TITLE_FIELDS
+from embedded_xnat.domain.roles import TITLE_FIELDS, Visitor
 from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.locate import Located
+from embedded_xnat.search.visibility import visible_projects
 
 
 def item_of(session: Session, found: Located) -> Item:
@@ -21,11 +22,11 @@ def item_of(session: Session, found: Located) -> Item:
     if found.scan is not None and found.experiment is not None:
         return _scan_item(session, found.scan, found.experiment)
     if found.assessor is not None:
-        return _experiment_item(session, found.assessor)
+        return _experiment_item(session, found.assessor, found.visitor)
     if found.experiment is not None:
-        return _experiment_item(session, found.experiment)
+        return _experiment_item(session, found.experiment, found.visitor)
     if found.subject is not None:
-        return _subject_item(session, found.subject)
+        return _subject_item(session, found.subject, found.visitor)
     if found.project is not None:
         return _title_item(found.project) if found.is_title_only else _project_item(session, found.project)
     raise NoSuchObject("object")
@@ -51,28 +52,35 @@ def _title_item(row: ProjectRow) -> Item:
     return build_item(ItemSource(row.xsi_type, {"ID": row.id}, data))
 
 
-def _subject_item(session: Session, row: SubjectRow) -> Item:
+def _subject_item(session: Session, row: SubjectRow, visitor: Visitor) -> Item:
     children = {
-        "sharing/share": _share_items(session, SUBJECTS, row.id),
+        "sharing/share": _share_items(session, SUBJECTS, row.id, visitor),
         "resources/resource": _resource_items(session, SUBJECTS, row),
     }
     return build_item(_source(row, {"ID": row.id, "project": row.project_id, "label": row.label}, children))
 
 
-def _experiment_item(session: Session, row: ExperimentRow) -> Item:
+def _experiment_item(session: Session, row: ExperimentRow, visitor: Visitor) -> Item:
+    is_assessor = row.session_id is not None
+    scans = [] if is_assessor else repository.scans_of(session, row.id)
+    scans.sort(key=lambda scan: scan_order(scan.scan_id))
+    assessors = [] if is_assessor else repository.assessors_of(session, row.id)
+    children = {
+        "sharing/share": _share_items(session, EXPERIMENTS, row.id, visitor),
+        "scans/scan": [build_item(_source(scan, _scan_identity(scan, row), {})) for scan in scans],
+        "assessors/assessor": [build_item(_source(each, _experiment_identity(each), {})) for each in assessors],
+        "resources/resource": _resource_items(session, EXPERIMENTS, row),
+    }
+    return build_item(_source(row, _experiment_identity(row), children))
+
+
+def _experiment_identity(row: ExperimentRow) -> dict[str, Any]:
     identity = {"ID": row.id, "id": row.id, "project": row.project_id, "label": row.label}
     if row.session_id is not None:
         identity["imageSession_ID"] = row.session_id
     elif row.subject_id is not None:
         identity["subject_ID"] = row.subject_id
-    scans = repository.scans_of(session, row.id) if row.session_id is None else []
-    scans.sort(key=lambda scan: scan_order(scan.scan_id))
-    children = {
-        "sharing/share": _share_items(session, EXPERIMENTS, row.id),
-        "scans/scan": [build_item(_source(scan, _scan_identity(scan, row), {})) for scan in scans],
-        "resources/resource": _resource_items(session, EXPERIMENTS, row),
-    }
-    return build_item(_source(row, identity, children))
+    return identity
 
 
 def _scan_identity(scan: ScanRow, experiment: ExperimentRow) -> dict[str, Any]:
@@ -89,10 +97,15 @@ def _scan_item(session: Session, scan: ScanRow, experiment: ExperimentRow) -> It
     return build_item(_source(scan, _scan_identity(scan, experiment), {field: _resource_items(session, SCANS, scan)}))
 
 
-def _share_items(session: Session, kind: str, object_id: str) -> list[Item]:
+def _share_items(session: Session, kind: str, object_id: str, visitor: Visitor) -> list[Item]:
+    """Return the shares into projects that the visitor may see."""
+    shares = repository.shares_of(session, kind, object_id)
+    visible = visible_projects(visitor) if shares else None
+    seen = None if visible is None else set(session.connection().scalars(visible))
     return [
         build_item(ItemSource("xnat:projectParticipant", {"project": share.project_id, "label": share.label}, {}))
-        for share in repository.shares_of(session, kind, object_id)
+        for share in shares
+        if seen is None or share.project_id in seen
     ]
 
 

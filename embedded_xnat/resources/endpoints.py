@@ -141,6 +141,7 @@ def pack_files(call: Call, packing: str) -> Response:
             call.archive.files.root,
             opener=opener,
             wanted=wanted_files(call),
+            simplified=(call.query.get("structure") or "").lower() == "simplified",
         )
     name = f"{call.address.steps[0].key if call.address.steps else 'files'}.{packing}"
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}"'.replace("\n", " ")

@@ -38,12 +38,17 @@ class Labels:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A resource with where it stands: on disk, in addresses, in zips."""
+    """A resource with where it stands: on disk, in addresses, in zips (below the folder of its owner)."""
 
     resource: ResourceRow
     folder: PurePosixPath
     uri: str
-    zip_folder: str
+    zip_root: str
+
+    def zip_folder(self, *, simplified: bool) -> str:
+        """Return the folder of its files in a zip; simplified, without the names that every resource has on the way."""
+        label = self.resource.label
+        return f"{self.zip_root}/{label}" if simplified else f"{self.zip_root}/resources/{label}/files"
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def shelf(owner: Located, resource: ResourceRow) -> Shelf:
         resource,
         owner.place.resource_folder(resource.folder),
         f"{in_address(owner.canonical_uri)}/resources/{resource.number}",
-        f"{_zip_root(owner)}/resources/{resource.label}/files",
+        _zip_root(owner),
     )
 
 
@@ -186,17 +191,24 @@ def zip_entries(
     *,
     opener: Callable[[int, str, str | Path], BinaryIO],
     wanted: FileFilter = FileFilter(),
+    simplified: bool = False,
 ) -> list[Entry]:
-    """Return what goes into a zip of resources; ``opener`` gets a file's resource, its path in it, and its path on disk."""
+    """Return what goes into a zip of resources; ``opener`` gets a file's resource, its path in it, and its path on disk.
+
+    Simplified paths are only for files that do not meet there: a resource may be called ``scans``.
+    """
     base = str(root)
-    return [
+    entries = [
         Entry(
-            f"{each.zip_folder}/{file.path}",
+            f"{each.zip_folder(simplified=simplified)}/{file.path}",
             f"{base}/{each.folder}/{file.path}",
             partial(opener, file.resource_number, file.path),
         )
         for each, file in _files(session, found, wanted)
     ]
+    if simplified and len({entry.name for entry in entries}) < len(entries):
+        return zip_entries(session, found, root, opener=opener, wanted=wanted)
+    return entries
 
 
 def _files(session: Session, found: Sequence[Shelf], wanted: FileFilter) -> Iterator[tuple[Shelf, FileFacts]]:

@@ -69,11 +69,15 @@ class FieldRef:
         What its values are: numbers, dates (as ISO text), moments or texts.
     rows
         For fields with several values: the query over them; a condition holds when it holds for one of them.
+    listed, member
+        For a member of the rows of a list without keys: the list, of which a listing shows a row each.
     """
 
     expression: Expression
     kind: Kind = Kind.TEXT
     rows: Select[Any] | None = None
+    listed: Expression = None
+    member: str = ""
 
     @property
     def shown(self) -> Expression:
@@ -192,7 +196,7 @@ class Plan:
         if (match := _ROW.fullmatch(path)) is not None:
             return _row_field(table, match["list"], key=match["key"], name=match["name"], member=match["member"])
         if lower in {"sharing/share/project", "sharing/share/label"} and table.share_kind is not None:
-            return _share_field(table, lower.rpartition("/")[2])
+            return _share_field(table, lower.rpartition("/")[2], self._visible)
         return _nested_field(table, type_name, lower) or self._value(table, type_name, lower)
 
     def _value(self, table: Source, type_name: str, lower: str) -> FieldRef | None:
@@ -374,11 +378,15 @@ def _nested_field(source: Source, type_name: str, path: str) -> FieldRef | None:
     member = next((name for name in rows.names if name.lower() == last), None)
     if member is None:
         return None
-    return FieldRef(RowMember(source.row.lists, rows.path, key="", name="", member=member))
+    first = RowMember(source.row.lists, rows.path, key="", name="", member=member)
+    return FieldRef(first, listed=source.row.lists[rows.path], member=member)
 
 
-def _share_field(table: Source, member: str) -> FieldRef:
+def _share_field(table: Source, member: str, visible: Any) -> FieldRef:
+    """Return the projects, or the labels there, of shares into projects that may be seen."""
     share = aliased(ShareRow)
     rows = select(literal(1)).where(col(share.owner_kind) == table.share_kind, col(share.owner_id) == table.row.id)
+    if visible is not None:
+        rows = rows.where(col(share.project_id).in_(visible))
     expression = col(share.project_id) if member == "project" else col(share.label)
     return FieldRef(expression, rows=rows.correlate(table.row))

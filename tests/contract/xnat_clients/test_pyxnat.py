@@ -108,6 +108,8 @@ reconstruction.provenance.set({'program': 'young', 'program_version': '1', 'time
                                'user': 'angus', 'machine': 'war', 'platform': 'linux'})
 found = reconstruction.provenance.get()
 assert found[0]['program'] == 'young' and found[0]['program_version'] == '1', found
+reconstruction.provenance.set({'program': 'old', 'timestamp': '2026-03-02T12:01:01', 'user': 'angus'})
+assert [step['program'] for step in reconstruction.provenance.get()] == ['young', 'old']
 path = os.path.join(tempfile.mkdtemp(), 'subject.xml')
 with open(path, 'wb') as file:
     file.write(subject.get().replace(b'ID="%s"' % subject.id().encode(), b''))

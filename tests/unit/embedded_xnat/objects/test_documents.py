@@ -171,6 +171,61 @@ def test_an_object_says_in_which_projects_it_shows(admin, session_uri: str) -> N
     assert admin.delete(f"{session_uri}/projects/Q").status_code == 404
 
 
+def test_an_object_names_no_project_that_the_reader_may_not_see(admin, as_user, session_uri: str) -> None:
+    for project in ("Q", "R"):
+        admin.put(f"/data/projects/{project}")
+        admin.put(f"{session_uri}/projects/{project}")
+        admin.put(f"/data/projects/P/subjects/S1/projects/{project}")
+    admin.put("/data/projects/Q/users/Collaborators/mary")
+    mary = as_user("mary")
+    for uri in ("/data/projects/Q/experiments/S1_MR1", "/data/projects/Q/subjects/S1"):
+        shares = children(item(mary.get(uri)), "sharing/share")
+        assert [share["data_fields"]["project"] for share in shares] == ["Q"]
+        assert len(children(item(admin.get(uri)), "sharing/share")) == 2
+        assert b'project="R"' not in mary.get(uri, params={"format": "xml"}).content
+    column = "xnat:imagesessiondata/sharing/share/project"
+    asked = {column: "R", "columns": column}
+    assert rows(mary.get("/data/experiments", params=asked)) == []
+    assert len(rows(admin.get("/data/experiments", params=asked))) == 1
+
+
+def test_a_session_holds_its_assessors(admin, session_uri: str) -> None:
+    qc = "xnat:qcManualAssessorData"
+    admin.put(f"{session_uri}/assessors/QC1", params={"xsiType": qc, f"{qc}/comments": "seen"})
+    (found,) = children(item(admin.get(session_uri)), "assessors/assessor")
+    assert (found["data_fields"]["label"], found["data_fields"]["imageSession_ID"]) == ("QC1", "CF_E00001")
+    root = etree.fromstring(admin.get(session_uri, params={"format": "xml"}).content)
+    (inner,) = root.findall("{*}assessors/{*}assessor")
+    assert (inner.get("label"), inner.findtext("{*}comments")) == ("QC1", "seen")
+    assert inner.get("{http://www.w3.org/2001/XMLSchema-instance}type") == qc
+    document = admin.get(session_uri, params={"format": "xml"}).content
+    assert admin.put(session_uri, content=document, headers={"Content-Type": "text/xml"}).status_code == 200
+    assert len(rows(admin.get(f"{session_uri}/assessors"))) == 1
+
+
+def test_each_step_of_a_provenance_is_a_row(admin, session_uri: str) -> None:
+    steps = "".join(
+        f'<prov:processStep><prov:program version="{n}">p{n}</prov:program><prov:user>u</prov:user></prov:processStep>'
+        for n in (1, 2, 3)
+    )
+    spaces = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:prov="http://www.nbirn.net/prov"'
+    body = f"<xnat:ReconstructedImage {spaces}><xnat:provenance>{steps}</xnat:provenance></xnat:ReconstructedImage>"
+    xml = {"Content-Type": "text/xml"}
+    assert admin.put(f"{session_uri}/reconstructions/R1", content=body.encode(), headers=xml).status_code == 200
+    admin.put(f"{session_uri}/reconstructions/R2")
+    base = "xnat:reconstructedImageData/provenance/processStep"
+    params = {"columns": f"{base}/program,{base}/program_version,{base}/cvs"}
+    found = rows(admin.get(f"{session_uri}/reconstructions", params=params))
+    keys = ("ID", f"{base.lower()}/program", f"{base.lower()}/program_version", f"{base.lower()}/cvs")
+    assert [tuple(row[key] for key in keys) for row in found] == [
+        ("R1", "p1", "1", ""),
+        ("R1", "p2", "2", ""),
+        ("R1", "p3", "3", ""),
+        ("R2", "", "", ""),
+    ]
+    assert len(rows(admin.get(f"{session_uri}/reconstructions"))) == 2
+
+
 def test_only_owners_move_and_only_projects_that_are_seen_are_named(admin, as_user, session_uri: str) -> None:
     for project in ("Q", "R"):
         admin.put(f"/data/projects/{project}")

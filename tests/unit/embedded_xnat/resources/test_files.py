@@ -286,6 +286,18 @@ def test_archives_have_the_folders_that_clients_expect(admin, filled: str, kind:
     assert len(everything) == 4
 
 
+def test_a_simplified_archive_has_no_folders_that_say_nothing(admin, filled: str) -> None:
+    params = {"format": "zip", "structure": "simplified", "all": "true"}
+    assert names(admin.get(f"{filled}/files", params=params), "zip") == {
+        "S1_MR1/R/b",
+        "S1_MR1/scans/3-T1_w/DICOM/a.dcm",
+        "S1_MR1/assessors/QC1/A/c",
+        "S1_MR1/reconstructions/REC/B/d",
+    }
+    admin.put(f"{filled}/resources/scans/files/3-T1_w/DICOM/a.dcm", content=b"another of this name")
+    assert len(names(admin.get(f"{filled}/files", params=params), "zip")) == 5, "none takes the place of another"
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_an_archive_is_whole_when_what_it_holds_is_renamed_on_the_way(
     admin, filled: str, kind: str, monkeypatch: pytest.MonkeyPatch
