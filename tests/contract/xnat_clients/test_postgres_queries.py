@@ -133,3 +133,16 @@ def test_the_migrations_make_the_tables_of_the_code(admin, database_url: str) ->
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     engine.dispose()
     assert [each for each in differences if "embedded_xnat_version" not in str(each)] == []
+
+
+def test_each_step_of_a_provenance_is_a_row(admin) -> None:
+    uri = "/data/projects/P/experiments/E1/assessors/QC"
+    spaces = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:prov="http://www.nbirn.net/prov"'
+    steps = "".join(f"<prov:processStep><prov:program>p{n}</prov:program></prov:processStep>" for n in (1, 2))
+    body = f"<xnat:QCManualAssessment {spaces}><xnat:provenance>{steps}</xnat:provenance></xnat:QCManualAssessment>"
+    admin.put(uri, content=body, headers={"Content-Type": "text/xml"}).raise_for_status()
+    admin.put(f"{uri}/projects/Q", params={"label": "QC_SHOWN"}).raise_for_status()
+    column = "xnat:qcManualAssessorData/provenance/processStep/program"
+    params = {"xsiType": "xnat:qcManualAssessorData", "columns": column}
+    for address in ("/data/projects/Q/experiments", "/data/experiments"):
+        assert [row[column.lower()] for row in rows(admin.get(address, params=params))] == ["p1", "p2"]

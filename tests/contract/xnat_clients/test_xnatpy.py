@@ -3,10 +3,16 @@
 import os
 import threading
 import time
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+
+from service_kit.accounts.db.tables import UserRow
+from service_kit.accounts.service import Accounts
+from service_kit.tables import utc_now
 
 pytestmark = pytest.mark.integration
 
@@ -176,3 +182,62 @@ def test_eight_threads_upload_at_once_and_every_file_is_there_once(server, proje
     expected = [f"{thread}_{number}" for thread in range(8) for number in range(25)]
     assert names == sorted(expected + [f"same_{number}" for number in range(25)])
     assert all(file.verify_digest() for file in list(scan.resources["DICOM"].files)[::20])
+
+
+def test_a_guest_sees_what_is_public_and_nothing_else(server, tmp_path: Path) -> None:
+    import xnat
+
+    uri = "/data/projects/OPENED/subjects/P01/experiments/P01_MR1"
+    with server.client() as admin:
+        for project in ("OPENED", "CLOSED"):
+            place = uri.replace("OPENED", project)
+            admin.put(f"/data/projects/{project}").raise_for_status()
+            admin.put(place.rpartition("/experiments")[0]).raise_for_status()
+            admin.put(place, params={"xsiType": "xnat:mrSessionData"}).raise_for_status()
+            admin.put(f"{place}/resources/R/files/a.txt", content=b"seen").raise_for_status()
+        admin.put("/data/projects/OPENED/accessibility/public").raise_for_status()
+        (tmp_path / "netrc").touch(mode=0o600)
+        try:
+            admin.post("/xapi/siteConfig", json={"requireLogin": False}).raise_for_status()
+            with xnat.connect(server.url, netrc_file=str(tmp_path / "netrc"), loglevel="ERROR") as guest:
+                assert guest.logged_in_user == "guest"
+                assert [project.id for project in guest.projects.values()] == ["OPENED"]
+                session = guest.projects["OPENED"].experiments["P01_MR1"]
+                assert session.subject.label == "P01"
+                session.resources["R"].files["a.txt"].download(str(tmp_path / "a.txt"), verbose=False)
+                assert (tmp_path / "a.txt").read_bytes() == b"seen"
+                for closed in ("/data/projects/CLOSED", uri.replace("OPENED", "CLOSED")):
+                    with pytest.raises(xnat.exceptions.XNATResponseError):
+                        guest.get_json(closed)
+                with pytest.raises(xnat.exceptions.XNATError):
+                    session.note = "changed"
+                with pytest.raises(xnat.exceptions.XNATError):
+                    guest.put("/data/projects/MADE")
+        finally:
+            admin.post("/xapi/siteConfig", json={"requireLogin": True}).raise_for_status()
+        assert admin.get("/data/projects/MADE").status_code == 404
+        assert "note" not in admin.get(uri).json()["items"][0]["data_fields"]
+    with pytest.raises(xnat.exceptions.XNATError):
+        xnat.connect(server.url, netrc_file=str(tmp_path / "netrc"), loglevel="CRITICAL")
+
+
+def test_a_password_that_has_expired_is_told_as_that(server) -> None:
+    import xnat
+
+    with server.client() as admin:
+        account = {"username": "late", "password": "correct horse battery"}
+        admin.post("/xapi/users", json=account).raise_for_status()
+        accounts = Accounts.open(f"sqlite:///{server.home}/accounts.db")
+        with accounts.database.write() as uow:
+            uow.session.connection().execute(
+                update(UserRow)
+                .where(UserRow.username == "late")
+                .values(password_set_at=utc_now() - timedelta(days=400))
+            )
+        accounts.database.dispose()
+        try:
+            admin.post("/xapi/siteConfig", json={"passwordExpirationType": "Interval"}).raise_for_status()
+            with pytest.raises(xnat.exceptions.XNATExpiredCredentialsError):
+                xnat.connect(server.url, user="late", password=account["password"], loglevel="CRITICAL")
+        finally:
+            admin.post("/xapi/siteConfig", json={"passwordExpirationType": "Disabled"}).raise_for_status()
