@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import insert
+from sqlalchemy import insert, select
+from sqlmodel import col
 
+from embedded_xnat.db.labels import SESSIONS, SUBJECTS, LabelPartRow, parts
 from embedded_xnat.db.tables import CounterRow, ExperimentRow, ProjectRow, ScanRow, SubjectRow
 from service_kit import migrations
 from service_kit.accounts import Role
@@ -37,6 +39,8 @@ from service_kit.tables import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 USER, PASSWORD = "admin", "correct horse battery"
@@ -99,6 +103,9 @@ def measure(home: Path, *, sessions: int, runs: int) -> dict[str, float]:
         "a session's item": (session, {}),
         "a session's scans": (f"{session}/scans", {}),
         "search by label": ("POST /data/search", {}),
+        "page of those with a part": ("/search", {"q": f"{SESSIONS_A_SUBJECT * 100 - 1}_"}),
+        "page that finds nothing": ("/search", {"q": "nowhere"}),
+        "filtered page of a project": ("/projects/P", {"q": "9_3"}),
         "whole listing": ("/data/projects/P/experiments", {}),
     }
     with _server(home) as client:
@@ -154,9 +161,16 @@ def fill(home: Path, sessions: int) -> None:
         )
         connection.execute(insert(ExperimentRow), [_session(subject, label, common) for subject, label in labels])
         connection.execute(insert(ScanRow), [scan for _, label in labels for scan in _scans(label, common)])
+        connection.execute(insert(LabelPartRow), list(_parts(connection)))
         counters = [{"name": "subject", "value": subjects}, {"name": "experiment", "value": sessions}]
         connection.execute(insert(CounterRow), counters)
     database.dispose()
+
+
+def _parts(connection: Connection) -> Iterator[dict[str, Any]]:
+    for kind, table in ((SUBJECTS, SubjectRow), (SESSIONS, ExperimentRow)):
+        for number, label in connection.execute(select(col(table.number), col(table.label))):
+            yield from ({"kind": kind, "part": part, "number": number} for part in parts(label))
 
 
 def _session(subject: int, label: str, common: dict[str, Any]) -> dict[str, Any]:

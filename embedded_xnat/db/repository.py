@@ -7,6 +7,7 @@ from sqlalchemy import func, update
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
+import embedded_xnat.db.labels  # noqa: F401 - whoever writes objects writes the index of their labels
 from embedded_xnat.db.tables import (
     CounterRow,
     ExperimentRow,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlmodel import Session, col
 
-from embedded_xnat.db import repository
+from embedded_xnat.db import labels, repository
 from embedded_xnat.db.repository import EXPERIMENTS, SCANS, SUBJECTS
 from embedded_xnat.db.tables import (
     ExperimentRow,
@@ -103,7 +103,8 @@ def sessions(
     own = _sessions_statement(text, before=before, limit=limit).where(col(ExperimentRow.project_id) == project_id)
     if subject_id is not None:
         own = own.where(col(ExperimentRow.subject_id) == subject_id)
-    lines = [_session_line(values) for values in session.connection().execute(own)]
+    found = _named(session, own, labels.SESSIONS, text, before=before, limit=limit)
+    lines = [_session_line(values) for values in found]
     shared = _sessions_statement(text, before=before, limit=limit, label=col(ShareRow.label)).join(
         ShareRow,
         (col(ShareRow.owner_kind) == EXPERIMENTS)
@@ -176,7 +177,9 @@ def subjects(
 ) -> list[SubjectLine]:
     """Return subjects of a project, newest first, those shared into it included, with how many sessions it has of each."""
     own = _subjects_statement(text, before=before, limit=limit).where(col(SubjectRow.project_id) == project_id)
-    lines = [_subject_line(values) for values in session.connection().execute(own)]
+    lines = [
+        _subject_line(values) for values in _named(session, own, labels.SUBJECTS, text, before=before, limit=limit)
+    ]
     shared = _subjects_statement(text, before=before, limit=limit, label=col(ShareRow.label)).join(
         ShareRow,
         (col(ShareRow.owner_kind) == SUBJECTS)
@@ -217,6 +220,22 @@ def _subjects_statement(text: str, *, before: int | None, limit: int, label: Any
     return statement.where(named.ilike(like(text), escape="\\")) if text else statement
 
 
+def _named(
+    session: Session, statement: Select[Any], kind: str, text: str, *, before: int | None, limit: int
+) -> list[Any]:
+    """Return the newest rows of a statement that looks for a text in labels, by the index of their parts."""
+    connection = session.connection()
+    if not text:
+        return list(connection.execute(statement))
+    number = col(SubjectRow.number) if kind == labels.SUBJECTS else col(ExperimentRow.number)
+    found: list[Any] = []
+    for numbers in labels.candidates(session, kind, text, before=before):
+        found += connection.execute(statement.where(number.in_(numbers)))
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
 def like(text: str) -> str:
     r"""Return a pattern that finds a text anywhere.
 
@@ -246,10 +265,12 @@ def find(session: Session, visitor: Visitor, text: str) -> Findings:
     connection = session.connection()
     ids = connection.scalars(named.order_by(col(ProjectRow.id))).all()
     found = [line for one in ids if (line := project_line(session, one)) is not None]
+    subjects_found = _named(session, people, labels.SUBJECTS, text, before=None, limit=PAGE)
+    sessions_found = _named(session, visits, labels.SESSIONS, text, before=None, limit=PAGE)
     return Findings(
         projects=found,
-        subjects=[_subject_line(values) for values in connection.execute(people)],
-        sessions=_with_scans(session, [_session_line(values) for values in connection.execute(visits)]),
+        subjects=[_subject_line(values) for values in subjects_found],
+        sessions=_with_scans(session, [_session_line(values) for values in sessions_found]),
     )
 
 

@@ -1,11 +1,14 @@
 """Listings and searches on a real PostgreSQL: the same answers as on SQLite, and the tables that the code means."""
 
+import runpy
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
+import embedded_xnat
 from embedded_xnat.app import create_app
 from embedded_xnat.settings import EmbeddedXnatSettings
 from service_kit.accounts import Role
@@ -13,6 +16,7 @@ from service_kit.accounts.service import Accounts
 
 pytestmark = pytest.mark.integration
 
+MIGRATION = Path(embedded_xnat.__file__).parent / "db" / "migrations" / "versions" / "0008_label_parts.py"
 PASSWORD = "correct horse battery"
 ARM = "xnat:mrSessionData/fields/field[name=arm]/field"
 BUNDLE = (
@@ -120,6 +124,30 @@ def test_fields_of_all_kinds_are_shown_and_searched(admin) -> None:
         "E0",
         "E2",
     ]
+
+
+def test_parts_of_labels_are_found(admin, database_url: str) -> None:
+    admin.put("/data/projects/P/subjects/VOLUNTEER").raise_for_status()
+    for label in ("VISIT_A", "VISIT_B"):
+        uri = f"/data/projects/P/subjects/VOLUNTEER/experiments/{label}"
+        admin.put(uri, params={"xsiType": "xnat:mrSessionData"}).raise_for_status()
+    for part, found in (
+        ("sit_b", {"VISIT_B"}),
+        ("untee", {"VISIT_A", "VISIT_B"}),
+        ("_A", {"VISIT_A"}),
+        ("sit_c", set()),
+    ):
+        page = admin.get("/search", params={"q": part}).text
+        assert {label for label in ("VISIT_A", "VISIT_B") if label in page} == found
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        written = set(connection.execute(text("select kind, part, number from label_part")))
+        connection.execute(text("delete from label_part"))
+        connection.execute(text(runpy.run_path(str(MIGRATION))["FILL"]))  # finds the same in what was there before
+        assert set(connection.execute(text("select kind, part, number from label_part"))) == written
+    engine.dispose()
+    assert len(written) == 31  # 7 of VOLUNTEER and 5 of each session, which is found by its subject's, too
+    admin.delete("/data/projects/P/subjects/VOLUNTEER").raise_for_status()
 
 
 def test_the_migrations_make_the_tables_of_the_code(admin, database_url: str) -> None:

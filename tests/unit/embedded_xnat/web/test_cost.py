@@ -14,6 +14,9 @@ READERS = {
         session, project_id="P", subject_id="CF_S00001", limit=51
     ),
     "subjects of a project": lambda session: queries.subjects(session, "P", before=900, limit=51),
+    "sessions with a part": lambda session: queries.sessions(session, project_id="P", text="1_mr", limit=51),
+    "subjects with a part": lambda session: queries.subjects(session, "P", text="nowhere", limit=51),
+    "sessions with two characters": lambda session: queries.sessions(session, project_id="P", text="S1", limit=51),
     "projects": lambda session: queries.projects(session, Visitor("admin", everything=True), limit=51),
     "scans of a session": lambda session: queries.scans(session, "CF_E00001"),
     "counts of a project": lambda session: queries.totals(session, "P"),
