@@ -50,6 +50,8 @@ class Visitor:
         Whether nobody is logged in, on a site that does not ask for it: reads what is public.
     collaborates
         Projects that the person reads like a collaborator because of a role in their studies.
+    is_of_sites
+        Whether the person coordinates single sites of a study, which the archive does not keep apart.
     is_expired
         Whether the person has to set a new password before anything else.
     """
@@ -60,6 +62,7 @@ class Visitor:
     is_admin: bool = False
     is_guest: bool = False
     collaborates: frozenset[str] = frozenset()
+    is_of_sites: bool = False
     is_expired: bool = False
 
     def role_by_study(self, project_id: str) -> ProjectRole | None:

@@ -271,13 +271,15 @@ class Logins:
     def _visitor(self, principal: Principal) -> Visitor:
         """Return what the roles of an account mean in the archive.
 
-        A coordinator of a whole study reads the projects that name it; roles for one site mean nothing here.
+        A coordinator of a whole study reads the projects that name it. Roles for one site open nothing here: sessions
+        of all sites lie in one project, and nothing that any client may not change says of which site each is.
         """
 
         def is_everywhere(role: Role) -> bool:
             return (None, None) in principal.reach(role)
 
-        studies = {study for study, site in principal.reach(Role.coordinator) if study is not None and site is None}
+        reach = principal.reach(Role.coordinator)
+        studies = {study for study, site in reach if study is not None and site is None}
         collaborates: frozenset[str] = frozenset()
         if studies:
             with self._database.read() as uow:
@@ -288,6 +290,7 @@ class Logins:
             reads_everything=is_everywhere(Role.coordinator),
             is_admin=is_everywhere(Role.admin),
             collaborates=collaborates,
+            is_of_sites=any(site is not None for _, site in reach),
             is_expired=self._is_expired(principal.username),
         )
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.logins.gate import is_interface, is_navigation
 from embedded_xnat.settings import EmbeddedXnatSettings
-from embedded_xnat.web import pages
+from embedded_xnat.web import pages, views
 from service_kit.accounts import Principal
 from service_kit.accounts.credentials import csrf_token_of
 from service_kit.accounts.errors import UserUnknown
@@ -35,6 +35,9 @@ def render_error(request: Request, status: int, title: str, detail: str) -> Resp
     """Return the page of an error; None for programs, which get problem details."""
     if is_interface(request.url.path) and not is_navigation(request):
         return None
+    visitor = getattr(request.state, "visitor", None)
+    if status in {403, 404} and isinstance(visitor, Visitor) and visitor.is_of_sites:
+        detail = f"{detail} {views.OF_SITES}"
     return error_pages.render_error(request, status, title, detail)
 
 

@@ -46,6 +46,7 @@ def show_projects(request: Request, after: Annotated[str, Query(max_length=200)]
     context = {
         "projects": shown,
         "may_create": visitor.everything,
+        "of_sites": views.OF_SITES if visitor.is_of_sites else "",
         "first_href": "/" if after else None,
         "next_href": f"/?after={quote(shown[-1].id)}" if len(found) > queries.PAGE else None,
         "url_of_site": str(request.base_url).rstrip("/"),

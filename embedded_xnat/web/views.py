@@ -15,6 +15,12 @@ from embedded_xnat.web.lines import ScanLine
 _VOLUMES = (".nii", ".nii.gz")
 _SHOWN_VOLUMES = 40
 
+#: Why somebody whose role is for one site sees nothing here, and whom to ask.
+OF_SITES = (
+    "Your role is for a single site, and the archive does not keep sites apart: a study is open to those whose role is for "
+    "all of its sites; ask an administrator for such a role, or an owner of the project to add you to it."
+)
+
 
 @dataclass(frozen=True)
 class Listing:

@@ -39,6 +39,20 @@ def test_other_studies_and_single_sites_open_nothing(of_study, coordinator, brow
     assert browser_of(coordinator("otto", **grant)).get("/projects/P").status_code == 404
 
 
+def test_a_coordinator_of_one_site_is_told_why_nothing_is_here_and_whom_to_ask(
+    of_study, coordinator, browser_of, admin
+):
+    browser = browser_of(coordinator("otto", study="brain", site="leiden"))
+    for path in ("/", "/projects/P", "/experiments/CF_E00001"):
+        page = browser.get(path).text
+        assert "Your role is for a single site" in page, path
+        assert "ask an administrator" in page, path
+        assert "S1_MR1" not in page, path
+    admin.put("/data/projects/P/users/Collaborators/otto").raise_for_status()
+    assert "S1_MR1" in browser_of("otto").get("/projects/P").text
+    assert "Your role is for a single site" not in browser_of(coordinator("olga", study="chest")).get("/").text
+
+
 def test_the_right_ends_with_the_role(of_study, coordinator, browser_of, server):
     browser = browser_of(coordinator("anna", study="brain"))
     assert browser.get("/projects/P").status_code == 200
