@@ -1,6 +1,7 @@
 """Endpoint of the DICOM dump. May import FastAPI, the resources and the prearchive."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 from fastapi import APIRouter, Request
 from sqlmodel import Session
@@ -13,9 +14,12 @@ from embedded_xnat.dicomdump.rows import dump_rows
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.domain.tables import table_document
 from embedded_xnat.imports import prearchive
+from embedded_xnat.imports.prearchive_content import at_rest
 from embedded_xnat.locate import locate
 from embedded_xnat.resources import service
+from embedded_xnat.resources.downloads import LateOpener
 from embedded_xnat.resources.refresh import address_of
+from embedded_xnat.resources.service import Shelf
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import walk
 
@@ -34,15 +38,18 @@ def dicom_dump(request: Request) -> Response:
     archive, visitor = archive_of(request), visitor_of(request)
     source = (query.get("src") or "").strip("/").removeprefix("data/")
     if source.startswith("prearchive/"):
-        path = _in_prearchive(archive, visitor, source)
+        handle: BinaryIO = at_rest(archive, lambda: _in_prearchive(archive, visitor, source).open("rb"))
     else:
+        late = LateOpener(archive)
         with archive.read() as session:
-            path = _in_archive(session, archive, visitor, source)
-    return JSONResponse(table_document(dump_rows(path, fields)))
+            shelf, path = _in_archive(session, visitor, source)
+        handle = late(shelf.resource.number or 0, path, archive.files.path(shelf.folder / path))
+    with handle:
+        return JSONResponse(table_document(dump_rows(handle, fields)))
 
 
-def _in_archive(session: Session, archive: Archive, visitor: Visitor, source: str) -> Path:
-    """Return the file that a source names."""
+def _in_archive(session: Session, visitor: Visitor, source: str) -> tuple[Shelf, str]:
+    """Return the file that a source names: its resource, and its path in it."""
     address = address_of(source)
     found = locate(session, address, visitor)
     if found.experiment is None and found.assessor is None and found.resource is None:
@@ -55,11 +62,11 @@ def _in_archive(session: Session, archive: Archive, visitor: Visitor, source: st
         shelves.sort(key=lambda each: each.resource.label != "DICOM" and each.resource.format != "DICOM")
     if address.aspect == "files" and address.rest:
         shelf, file = service.find_file(session, shelves, address.file_path)
-        return archive.files.path(shelf.folder / file.path)
+        return shelf, file.path
     for shelf in shelves:
         first = next(iter(repository.file_facts(session, [shelf.resource.number or 0])), None)
         if first is not None:
-            return archive.files.path(shelf.folder / first.path)
+            return shelf, first.path
     raise NoSuchFile
 
 
@@ -75,4 +82,6 @@ def _in_prearchive(archive: Archive, visitor: Visitor, source: str) -> Path:
     for path in walk(root):
         if (len(parts) == 5 or path.relative_to(root).parts[0] == parts[6]) and path.is_file():
             return path
+    if not root.is_dir():
+        raise FileNotFoundError(root)
     raise NoSuchObject("scan")

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
 
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.domain.tables import Row
+from embedded_xnat.storage.files import lasting_path
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement, RawDataElement
@@ -21,7 +22,7 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
 
 
-def dump_rows(path: Path, fields: Sequence[str] = ()) -> list[Row]:
+def dump_rows(handle: BinaryIO, fields: Sequence[str] = ()) -> list[Row]:
     """Return the elements of a header without the pixels: tag1, tag2, vr, value, desc.
 
     An element of a sequence has the sequence's tag as tag1 and its own as tag2.
@@ -40,14 +41,9 @@ def dump_rows(path: Path, fields: Sequence[str] = ()) -> list[Row]:
 
     tags = [tag_of(name) for name in fields]
     try:
-        with path.open("rb") as handle:
-            ds = dcmread(handle, stop_before_pixels=True, defer_size=DEFERRED_BYTES, specific_tags=tags or None)
-            rows = []
-            for row in _rows(ds, parent="", depth=0, wanted=frozenset(tags)):
-                rows.append(row)
-                if len(rows) >= MAX_ROWS:
-                    break
-            return rows
+        path = lasting_path(handle)
+        ds = dcmread(path, stop_before_pixels=True, defer_size=DEFERRED_BYTES, specific_tags=tags or None)
+        return list(islice(_rows(ds, parent="", depth=0, wanted=frozenset(tags)), MAX_ROWS))
     except Exception as error:
         raise BadRequest("The file is no DICOM file that can be read.") from error
 

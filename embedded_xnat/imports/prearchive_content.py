@@ -1,8 +1,9 @@
 """What lies in a session of the prearchive: scans, resources, files; as tables, as a zip, as XML. May import ElementTree."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree as ET
 
 from embedded_xnat.contract.errors import NoSuchFile, NoSuchObject
@@ -16,9 +17,11 @@ from embedded_xnat.imports.planning import session_modality
 from embedded_xnat.imports.prearchive import address_of, folder_of
 from embedded_xnat.schema.imaging_types import MODALITIES, modality_of
 from embedded_xnat.schema.registry import MODEL
+from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
 from embedded_xnat.storage.zipping import Entry
 
+T = TypeVar("T")
 XNAT = "http://nrg.wustl.edu/xnat"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -26,6 +29,8 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 @dataclass(frozen=True)
 class Content:
     """The files of a session.
+
+    Its methods raise `FileNotFoundError` while the session is moved, and when it is gone (`at_rest`).
 
     Parameters
     ----------
@@ -143,7 +148,28 @@ class Content:
         return found
 
 
+def at_rest(archive: Archive, look: Callable[[], T]) -> T:
+    """Look at files of a session; when they are not where they were, once more while nothing moves on disk.
+
+    Raises
+    ------
+    NoSuchObject
+        If the session was archived, moved or deleted meanwhile.
+    NoSuchFile
+    """
+    try:
+        return look()
+    except (FileNotFoundError, NotADirectoryError, NoSuchFile):
+        with archive.read_at_rest():
+            try:
+                return look()
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise NoSuchObject("session in the prearchive") from error
+
+
 def _below(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
     return sorted(path for path in _walk(folder) if path.is_file() and not path.is_symlink())
 
 

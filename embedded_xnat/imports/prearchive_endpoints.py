@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
@@ -21,9 +21,10 @@ from embedded_xnat.imports.bodies import MAX_FIELDS
 from embedded_xnat.imports.endpoints import settings_of, worker_of
 from embedded_xnat.imports.options import UNASSIGNED, read_destination, read_overwrite
 from embedded_xnat.imports.prearchive_actions import STATUS_OF, Actions, Errand
-from embedded_xnat.imports.prearchive_content import Content
+from embedded_xnat.imports.prearchive_content import Content, at_rest
 from embedded_xnat.imports.records import Overwrite, Route
 from embedded_xnat.locate import locate
+from embedded_xnat.resources.downloads import OpenFileResponse
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.zipping import Entry, zip_stream
 
@@ -59,21 +60,35 @@ def list_prearchive(request: Request, project_id: str | None = None) -> Response
 @router.api_route(_ONE, methods=_READ)
 def read_prearchive(request: Request, project_id: str, stamp: str, folder: str) -> Response:
     """Return one session of the prearchive: a table of one row, its document, or its files."""
-    row = _find(archive_of(request), visitor_of(request), [project_id, stamp, folder])
-    content = Content(row, archive_of(request).files)
+    archive, visitor = archive_of(request), visitor_of(request)
     form = request.query_params.get("format", "json").lower()
-    if form == "zip":
-        return _zip(content.zip_entries(), row.folder)
-    if form == "xml":
-        return Response(content.xml(), media_type="text/xml")
-    return _table(request, [prearchive.session_row(row)])
+
+    def look() -> Response:
+        row = _find(archive, visitor, [project_id, stamp, folder])
+        content = Content(row, archive.files)
+        if form == "zip":
+            return _zip(content.zip_entries(), row.folder)
+        if form == "xml":
+            return Response(content.xml(), media_type="text/xml")
+        return _table(request, [prearchive.session_row(row)])
+
+    return at_rest(archive, look)
 
 
 @router.api_route(_ONE + "/{rest:path}", methods=_READ)
 def read_inside(request: Request, project_id: str, stamp: str, folder: str, *, rest: str) -> Response:
     """Return what lies in a session: scans, their resources, files and bytes; the reasons why it waits."""
-    row = _find(archive_of(request), visitor_of(request), [project_id, stamp, folder])
-    content = Content(row, archive_of(request).files)
+    archive, visitor = archive_of(request), visitor_of(request)
+
+    def look() -> Response:
+        row = _find(archive, visitor, [project_id, stamp, folder])
+        return _read_inside(request, Content(row, archive.files), rest)
+
+    return at_rest(archive, look)
+
+
+def _read_inside(request: Request, content: Content, rest: str) -> Response:
+    row = content.row
     match rest.strip("/").split("/"):
         case ["scans"]:
             packs = _packs(request)
@@ -105,8 +120,7 @@ def _read_scan(request: Request, content: Content, scan_id: str, inside: Sequenc
         case ["resources", label, "files", *name]:
             path = content.file(scan_id, label, "/".join(name))
             kind = mimetypes.guess_type(path.name)[0] or "application/dicom"
-            headers = {"Content-Security-Policy": "sandbox", "Cache-Control": "private, no-cache"}
-            return FileResponse(path, media_type=kind, filename=path.name, headers=headers)
+            return OpenFileResponse(path.open("rb"), name=path.name, md5=None, media_type=kind)
     raise NoSuchObject("page")
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedded_xnat.pictures.reading import UNREADABLE, Unreadable, frame_pixels, is_colour, read_dicom
+from embedded_xnat.pictures.reading import (
+    UNREADABLE,
+    Opener,
+    Unreadable,
+    frame_pixels,
+    is_colour,
+    open_at_path,
+    read_dicom,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -16,12 +24,12 @@ SIZE = 192
 MAX_PIXELS = 100_000_000
 
 
-def preview_png(path: Path) -> bytes | None:
+def preview_png(path: Path, opener: Opener = open_at_path) -> bytes | None:
     """Return the middle frame of a file as a PNG of at most `SIZE` pixels; None when it cannot be drawn."""
     from PIL import Image  # noqa: PLC0415 - not for the start of the server
 
     try:
-        ds = read_dicom(path, pixels=True)
+        ds = read_dicom(path, pixels=True, opener=opener)
         if int(ds.Rows) * int(ds.Columns) > MAX_PIXELS:
             return None
         pixels = frame_pixels(ds, int(ds.get("NumberOfFrames", 1) or 1) // 2)

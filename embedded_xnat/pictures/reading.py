@@ -2,11 +2,14 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from embedded_xnat.storage.files import lasting_path
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -26,13 +29,20 @@ UNREADABLE = (
     zlib.error,
 )
 _PALETTE = "PALETTE COLOR"
+#: Opens a file: it may have moved since its path was read.
+Opener = Callable[[Path], BinaryIO]
 
 
 class Unreadable(Exception):
     """A file is no DICOM, or damaged."""
 
 
-def read_dicom(path: Path, *, pixels: bool) -> "Dataset":
+def open_at_path(path: Path) -> BinaryIO:
+    """Open a file where its path says."""
+    return path.open("rb")
+
+
+def read_dicom(path: Path, *, pixels: bool, opener: Opener = open_at_path) -> "Dataset":
     """Read a file, with its pixels or its header alone.
 
     Raises
@@ -43,7 +53,8 @@ def read_dicom(path: Path, *, pixels: bool) -> "Dataset":
     from pydicom.errors import InvalidDicomError  # noqa: PLC0415
 
     try:
-        return pydicom.dcmread(path, stop_before_pixels=not pixels)
+        with opener(path) as handle:
+            return pydicom.dcmread(lasting_path(handle), stop_before_pixels=not pixels)
     except (InvalidDicomError, *UNREADABLE) as error:
         raise Unreadable from error
 

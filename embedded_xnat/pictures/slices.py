@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedded_xnat.pictures.reading import UNREADABLE, Unreadable, is_colour, read_dicom
+from embedded_xnat.pictures.reading import UNREADABLE, Opener, Unreadable, is_colour, open_at_path, read_dicom
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -64,12 +64,12 @@ class Slice:
     is_moment: bool
 
 
-def read_slices(paths: Iterable[Path]) -> list[Slice]:
+def read_slices(paths: Iterable[Path], opener: Opener = open_at_path) -> list[Slice]:
     """Read what files say about their pictures; those that are no images are left out."""
     found: list[Slice] = []
     for path in paths:
         try:
-            found += _slices_of(path, read_dicom(path, pixels=False))
+            found += _slices_of(path, read_dicom(path, pixels=False, opener=opener))
         except (Unreadable, *UNREADABLE):
             logger.info("a file is no image that can be shown")
     return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded_xnat.contract.errors import NoPicture
-from embedded_xnat.pictures.reading import Unreadable, frame_pixels, read_dicom
+from embedded_xnat.pictures.reading import Opener, Unreadable, frame_pixels, open_at_path, read_dicom
 from embedded_xnat.pictures.slices import RGB, Slice
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _affine(ordered: Sequence[Slice], normal: NDArray[np.float64] | None) -> NDA
     return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
 
 
-def nifti_stream(series: Series) -> Iterator[bytes]:
+def nifti_stream(series: Series, opener: Opener = open_at_path) -> Iterator[bytes]:
     """Yield the bytes of a NIfTI-1 file: its header, then slice by slice.
 
     Raises
@@ -180,7 +180,7 @@ def nifti_stream(series: Series) -> Iterator[bytes]:
     for one in series.slices:
         try:
             if opened is None or opened[0] != one.path:
-                opened = one.path, read_dicom(one.path, pixels=True)
+                opened = one.path, read_dicom(one.path, pixels=True, opener=opener)
             values = frame_pixels(opened[1], one.frame or 0)
         except Unreadable as error:
             raise NoPicture("Its files are packed in a way this server cannot unpack") from error

@@ -19,10 +19,13 @@ from embedded_xnat.db.tables import FileRow, MoveRow
 from embedded_xnat.places import folder_of_resource
 from embedded_xnat.resources.service import Shelf
 from embedded_xnat.storage.archive import Archive
-from embedded_xnat.storage.files import FileStore
+from embedded_xnat.storage.files import FileStore, lasting_path
 
 #: Shown by a browser as they are; everything else is offered for saving.
 _INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain"})
+
+
+_HEADERS = {"Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
 
 
 class OpenFileResponse(FileResponse):
@@ -30,11 +33,11 @@ class OpenFileResponse(FileResponse):
 
     chunk_size = 1024 * 1024
 
-    def __init__(self, handle: BinaryIO, *, name: str, md5: str, media_type: str) -> None:
+    def __init__(self, handle: BinaryIO, *, name: str, md5: str | None, media_type: str) -> None:
         super().__init__(
-            f"/dev/fd/{handle.fileno()}",
+            lasting_path(handle),
             media_type=media_type,
-            headers={"ETag": f'"{md5}"', "Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"},
+            headers=(_HEADERS if md5 is None else {**_HEADERS, "ETag": f'"{md5}"'}),
             filename=name,
             stat_result=os.fstat(handle.fileno()),
             content_disposition_type="inline" if media_type in _INLINE else "attachment",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 from uuid import uuid4
 
 from embedded_xnat.domain.layout import INCOMING, QUARANTINE
@@ -283,6 +284,11 @@ def walk(folder: Path) -> Iterator[Path]:
             yield from walk(Path(entry.path))
         else:
             yield Path(entry.path)
+
+
+def lasting_path(handle: BinaryIO) -> Path:
+    """Return a path that leads to an open file whatever happens to its name; for readers that ask for its path again."""
+    return Path(f"/dev/fd/{handle.fileno()}")
 
 
 def digest_of(path: Path) -> str:

@@ -1,18 +1,24 @@
 """Answers with pictures and volumes of a scan: its snapshot, or what is made of its DICOM files. May import Starlette."""
 
 import hashlib
-from collections.abc import Iterator
+import mimetypes
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
+from embedded_xnat.contract.errors import NoSuchFile
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import SCANS
 from embedded_xnat.db.tables import FileRow
 from embedded_xnat.locate import Located
 from embedded_xnat.resources import service
+from embedded_xnat.resources.downloads import LateOpener, OpenFileResponse
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.web import queries
 
@@ -32,62 +38,96 @@ def answer(request: Request, archive: Archive, found: Located) -> Response:
     return _volume(request, archive, found)
 
 
+@dataclass(frozen=True)
+class _Files:
+    """The files of a resource of a scan, to be opened some time after their rows were read.
+
+    Parameters
+    ----------
+    late
+        Made before the rows are read.
+    """
+
+    late: LateOpener
+    folder: Path
+    number: int = 0
+    files: Sequence[FileRow] = ()
+
+    def path(self, file: FileRow) -> Path:
+        return self.folder / file.path
+
+    def open(self, path: Path) -> BinaryIO:
+        return self.late(self.number, path.relative_to(self.folder).as_posix(), path)
+
+
 def _preview(request: Request, archive: Archive, found: Located) -> Response:
     from embedded_xnat.pictures.preview import preview_png  # noqa: PLC0415 - numpy and Pillow are not for the start
 
+    late = LateOpener(archive)
     with archive.read() as session:
-        path, tag, is_picture = _best_picture(session, archive, found)
-    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=300"}
+        snapshot = _snapshot(session, archive, found, late)
+        chosen = snapshot or _dicom_files(session, archive, found, late)
+    if not chosen.files:
+        return _nothing()
+    file = chosen.files[len(chosen.files) // 2]
+    headers = {"ETag": f'"{file.md5}"', "Cache-Control": "private, max-age=300"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    if path is not None and path.is_file():
-        if is_picture:
-            return FileResponse(path, headers=headers)
-        drawn = preview_png(path)
-        if drawn is not None:
-            return Response(drawn, media_type="image/png", headers=headers)
-    return Response(_NOTHING, media_type="image/svg+xml", headers=headers)
+    path = chosen.path(file)
+    try:
+        if snapshot is not None:
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            picture = OpenFileResponse(chosen.open(path), name=path.name, md5=file.md5, media_type=kind)
+            picture.headers.update(headers)
+            return picture
+        drawn = preview_png(path, chosen.open)
+    except NoSuchFile:  # lost, or deleted at this moment
+        return _nothing()
+    return _nothing(headers) if drawn is None else Response(drawn, media_type="image/png", headers=headers)
 
 
-def _best_picture(session: Session, archive: Archive, found: Located) -> tuple[Path | None, str, bool]:
-    """Return a picture of the snapshots, else the DICOM file in the middle, with its digest."""
+def _nothing(headers: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store"})) -> Response:
+    return Response(_NOTHING, media_type="image/svg+xml", headers=dict(headers))
+
+
+def _snapshot(session: Session, archive: Archive, found: Located, late: LateOpener) -> _Files | None:
+    """Return the picture that somebody made of a scan, if there is one."""
     assert found.scan is not None
     line = queries.scan(session, found.scan)
-    if line.snapshot is not None:
-        label, _, name = line.snapshot.partition("/files/")
-        row = repository.resource_of(session, *found.owner, label)
-        file = repository.file_of(session, row.number, name) if row is not None and row.number is not None else None
-        if row is not None and file is not None:
-            return archive.files.path(service.shelf(found, row).folder / file.path), file.md5, True
-    folder, files = _dicom_files(session, archive, found)
-    if not files:
-        return None, "none", False
-    middle = files[len(files) // 2]
-    return folder / middle.path, middle.md5, False
+    if line.snapshot is None:
+        return None
+    label, _, name = line.snapshot.partition("/files/")
+    row = repository.resource_of(session, *found.owner, label)
+    file = repository.file_of(session, row.number, name) if row is not None and row.number is not None else None
+    if row is None or row.number is None or file is None:
+        return None
+    return _Files(late, archive.files.path(service.shelf(found, row).folder), row.number, [file])
 
 
-def _dicom_files(session: Session, archive: Archive, found: Located) -> tuple[Path, list[FileRow]]:
+def _dicom_files(session: Session, archive: Archive, found: Located, late: LateOpener) -> _Files:
     assert found.scan is not None
     line = queries.scan(session, found.scan).dicom
     row = None if line is None else repository.resource_of(session, SCANS, found.owner[1], str(line.number))
     if row is None or row.number is None:
-        return archive.files.root, []
-    return archive.files.path(service.shelf(found, row).folder), repository.files_of(session, [row.number])
+        return _Files(late, archive.files.root)
+    folder = archive.files.path(service.shelf(found, row).folder)
+    return _Files(late, folder, row.number, repository.files_of(session, [row.number]))
 
 
 def _volume(request: Request, archive: Archive, found: Located) -> Response:
     from embedded_xnat.pictures.slices import read_slices  # noqa: PLC0415 - as above
     from embedded_xnat.pictures.volume import arrange, nifti_stream  # noqa: PLC0415 - as above
 
+    late = LateOpener(archive)
     with archive.read() as session:
-        folder, files = _dicom_files(session, archive, found)
-    tag = hashlib.md5("".join(file.md5 for file in files).encode(), usedforsecurity=False).hexdigest()
+        chosen = _dicom_files(session, archive, found, late)
+    tag = hashlib.md5("".join(file.md5 for file in chosen.files).encode(), usedforsecurity=False).hexdigest()
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    series = arrange(read_slices(folder / file.path for file in files))
+    series = arrange(read_slices(map(chosen.path, chosen.files), chosen.open))
     headers |= {"Content-Length": str(series.size), "X-Slices-Left-Out": str(series.left_out)}
-    pieces = nifti_stream(series)
+    pieces = nifti_stream(series, chosen.open)
     return StreamingResponse(_checked(pieces), media_type="application/octet-stream", headers=headers)
 
 
