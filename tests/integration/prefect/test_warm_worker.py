@@ -89,7 +89,7 @@ def test_cancelling_a_flow_frees_the_dask_worker_it_waits_for(place, worker, dia
 
 
 @pytest.mark.slow
-def test_two_hundred_runs_leave_no_memory_behind(place, worker, diary):
+def test_runs_leave_no_memory_behind(place, worker, diary):
     process = psutil.Process(worker.pid)
 
     def work_off(count):
@@ -99,8 +99,8 @@ def test_two_hundred_runs_leave_no_memory_behind(place, worker, diary):
         diary.wait_for("begin", count=already + count, timeout_s=150)
         return process.memory_info().rss
 
-    settled = work_off(20)
-    assert work_off(200) - settled < 25 * 2**20
+    settled = work_off(50)
+    assert work_off(50) - settled < 6 * 2**20
     assert process.num_threads() < 60
 
 
