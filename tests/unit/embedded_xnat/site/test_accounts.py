@@ -42,28 +42,28 @@ def test_an_administrator_makes_an_account_that_can_log_in(admin, logs_in) -> No
     assert (closed.status_code, closed.json()["enabled"], logs_in("ed", PASSWORD)) == (201, False, False)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "word"),
-    [
-        ({"username": None}, "username"),
-        ({"username": "a b"}, "user name"),
-        ({"username": "guest"}, "guest"),
-        ({"username": "\ud800\ud800"}, "half a character"),
-        ({"password": None}, "password"),
-        ({"password": "short"}, "at least"),
-        ({"password": "\ud800" * 12}, "half a character"),
-        ({"password": 5}, "password"),
-        ({"firstName": "x" * 100}, "firstName"),
-        ({"lastName": "a\0"}, "lastName"),
-        ({"email": "no address"}, "email"),
-        ({"enabled": "maybe"}, "enabled"),
-        ({"verified": False}, "verified"),
-    ],
-)
-def test_an_account_that_makes_no_sense_is_refused(admin, wanted, word) -> None:
+SENSELESS = [
+    ({"username": None}, "username"),
+    ({"username": "a b"}, "user name"),
+    ({"username": "guest"}, "guest"),
+    ({"username": "\ud800\ud800"}, "half a character"),
+    ({"password": None}, "password"),
+    ({"password": "short"}, "at least"),
+    ({"password": "\ud800" * 12}, "half a character"),
+    ({"password": 5}, "password"),
+    ({"firstName": "x" * 100}, "firstName"),
+    ({"lastName": "a\0"}, "lastName"),
+    ({"email": "no address"}, "email"),
+    ({"enabled": "maybe"}, "enabled"),
+    ({"verified": False}, "verified"),
+]
+
+
+def test_an_account_that_makes_no_sense_is_refused(admin) -> None:
     before = admin.get("/xapi/users").json()
-    answer = admin.post("/xapi/users", content=json.dumps({**NEW, **wanted}))
-    assert (answer.status_code, word in answer.json()["detail"]) == (400, True), answer.text
+    for wanted, word in SENSELESS:
+        answer = admin.post("/xapi/users", content=json.dumps({**NEW, **wanted}))
+        assert (answer.status_code, word in answer.json()["detail"]) == (400, True), (wanted, answer.text)
     assert admin.get("/xapi/users").json() == before
 
 
@@ -150,13 +150,10 @@ def test_passwords_do_not_expire_until_the_site_says_so_nor_before_its_day(admin
     assert admin.get("/data/projects").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
+def test_a_rule_for_passwords_without_sense_is_refused(admin) -> None:
+    for values in (
         {"passwordExpirationType": "Never"},
         {"passwordExpirationDate": "2026-01-01"},
         {"passwordExpirationInterval": "999999 years"},
-    ],
-)
-def test_a_rule_for_passwords_without_sense_is_refused(admin, values) -> None:
-    assert admin.post("/xapi/siteConfig", json=values).status_code == 400
+    ):
+        assert admin.post("/xapi/siteConfig", json=values).status_code == 400, values
