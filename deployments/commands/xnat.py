@@ -54,7 +54,7 @@ def check(place: Place, *, repair: bool, digests: bool, console: Console) -> boo
                 console.print(f"{problem}; {done}", highlight=False, markup=False, soft_wrap=True)
         else:
             for problem in find_problems(place.data_dir, place.database_url, digests=digests):
-                count += 1
+                count += problem.is_wrong
                 console.print(str(problem), highlight=False, markup=False, soft_wrap=True)
     except ServiceError as error:
         raise Refused(error.detail) from error

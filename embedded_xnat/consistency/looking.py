@@ -139,17 +139,21 @@ class Inspector:
                 if path in deeper or path in placing or shelves.is_moving(path):
                     continue
                 if os.path.lexists(self._root / path) and not _is_known(session, shelves, path):
-                    is_folder = (self._root / path).is_dir() and shelves.resource_at(path) is None
-                    yield Problem(path, Trouble.NO_OBJECT if is_folder else Trouble.NO_ROW)
+                    yield Problem(path, self._why_strange(shelves, path))
         for path in deeper:  # an object came into this folder while others were looked at: what is in it decides
             if path in shelves.resources:
                 yield from self._in_resource(path, shelves.resources[path])
             elif path not in shelves.prearchive:
                 yield from self._without_row(sorted(self._strange(path, above, known)))
 
+    def _why_strange(self, shelves: Shelves, path: str) -> Trouble:
+        if not (self._root / path).is_dir() or shelves.resource_at(path) is not None:
+            return Trouble.NO_ROW
+        return Trouble.KEPT if shelves.is_kept(path) else Trouble.NO_OBJECT
+
     def _outside(self, shelves: Shelves) -> Iterator[Problem]:
         """Yield files and folders that lie in no resource's folder: the topmost folder for all that is in it."""
-        above = {parent for folder in shelves.resources for parent in _parents(folder)} | {"."}
+        above = {parent for folder in (*shelves.resources, *shelves.kept) for parent in _parents(folder)} | {"."}
         yield from self._without_row(sorted(self._strange(".", above, frozenset(shelves.resources))))
 
     def _strange(self, folder: str, above: set[str], known: frozenset[str]) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Mender:
         self.folder = f"{QUARANTINE}/{utc_now():%Y%m%dT%H%M%S}"
 
     def mend(self) -> Iterator[tuple[Problem, str]]:
-        """Yield each problem with what was done about it."""
+        """Yield each problem with what was done about it; what was kept on request stays."""
         found = list(Inspector(self._archive, digests=self._digests, is_alone=True).problems())
         unfinished = [problem for problem in found if problem.trouble is Trouble.UNFINISHED]
         if unfinished or self._archive.files.placings():
@@ -41,7 +41,8 @@ class Mender:
             yield from ((problem, "finished") for problem in unfinished)
             found = list(Inspector(self._archive, digests=self._digests, is_alone=True).problems())
         for problem in found:
-            yield problem, self._mend(problem)
+            if problem.is_wrong:
+                yield problem, self._mend(problem)
 
     def _mend(self, problem: Problem) -> str:
         files, trouble = self._archive.files, problem.trouble

@@ -13,6 +13,7 @@ class Trouble(StrEnum):
     WRONG_DIGEST = "has another digest than its row says"
     LEFTOVER = "is a temporary file that was never finished"
     NO_OBJECT = "is a folder of no object (any more)"
+    KEPT = "was kept on request when its object was deleted; remove it by hand when nobody needs it"
     NO_OWNER = "is a resource whose object is gone"
     UNFINISHED = "belongs to a change that was not finished on disk"
     NO_PREARCHIVE_FOLDER = "is a prearchive session without its folder"
@@ -33,6 +34,11 @@ class Problem:
     path: str
     trouble: Trouble
     number: int | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return self.trouble is not Trouble.KEPT
 
     def __str__(self) -> str:
         """Return the problem as a line."""

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from embedded_xnat.db.repository import EXPERIMENTS, PROJECTS, SCANS, SUBJECTS
 from embedded_xnat.db.tables import (
     ExperimentRow,
+    KeptFolderRow,
     MoveRow,
     PrearchiveRow,
     ProjectRow,
@@ -35,16 +36,23 @@ class Shelves:
         Numbers of resources whose object is gone, with their labels.
     moving
         Paths of changes that may still be under way on disk.
+    kept
+        Folders of objects that were deleted without their files.
     """
 
     resources: dict[str, int]
     lost: dict[int, str] = field(default_factory=dict)
     prearchive: dict[str, int] = field(default_factory=dict)
     moving: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     def is_moving(self, path: str) -> bool:
         """Tell whether a path lies in something that is being renamed or removed."""
         return bool(self.moving) and any(parent in self.moving for parent in _upwards(path))
+
+    def is_kept(self, path: str) -> bool:
+        """Tell whether a path lies in a folder that was kept on request."""
+        return any(parent in self.kept for parent in _upwards(path))
 
     def resource_at(self, path: str) -> int | None:
         """Return the resource in whose folder a path lies."""
@@ -70,7 +78,8 @@ def read_shelves(session: Session) -> Shelves:
         else:
             resources[str(place.resource_folder(folder))] = number
     prearchive = {str(folder_of(row)): row.number or 0 for row in session.exec(select(PrearchiveRow))}
-    return Shelves(resources, lost, prearchive, read_moving(session))
+    kept = frozenset(session.exec(select(KeptFolderRow.path)))
+    return Shelves(resources, lost, prearchive, read_moving(session), kept)
 
 
 def read_moving(session: Session) -> frozenset[str]:

@@ -26,6 +26,7 @@ __all__ = [
     "ExperimentRow",
     "FileRow",
     "InboxRequestRow",
+    "KeptFolderRow",
     "LoginRow",
     "MembershipRow",
     "MoveRow",
@@ -249,6 +250,16 @@ class MoveRow(Base, table=True):
     number: int | None = Field(default=None, primary_key=True)
     source: str = Field(max_length=2000)
     target: str = Field(max_length=2000)
+
+
+class KeptFolderRow(Base, table=True):
+    """A folder that stays on disk since its object was deleted without its files."""
+
+    __tablename__ = "kept_folder"
+
+    path: str = Field(primary_key=True, max_length=1000)
+    kept_by: str = Field(max_length=64)
+    kept_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class PrearchiveRow(Base, table=True):

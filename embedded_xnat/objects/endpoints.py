@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from embedded_xnat.anonymize.archived import anonymize_session, anonymize_subject, names_of
 from embedded_xnat.contract.errors import BadRequest, NoNewProjects, NoSuchObject
 from embedded_xnat.db import repository
-from embedded_xnat.db.tables import ExperimentRow
+from embedded_xnat.db.tables import ExperimentRow, KeptFolderRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.items import items_document
 from embedded_xnat.domain.layout import Place
@@ -308,9 +308,11 @@ def delete_object(call: Call) -> Response:
             changes.delete_subject(session, found.subject)
         elif found.project is not None:
             changes.delete_project(session, found.project)
-        if remove_files:
-            for folder in folders:
+        for folder in folders:
+            if remove_files:
                 change.remove(folder)
+            else:
+                session.merge(KeptFolderRow(path=str(folder), kept_by=call.visitor.username))
     return PlainTextResponse("")
 
 

@@ -147,6 +147,34 @@ def test_what_is_broken_by_hand_is_found_and_mended(archive: Archive, breaking: 
     assert before
 
 
+KEPT = [
+    # what is deleted without its files, what the check says of it
+    ("/data/projects/P/experiments/S1_MR1/scans/3", ["P/arc001/S1_MR1/SCANS/3"]),
+    ("/data/projects/P/experiments/S1_MR1", ["P/arc001/S1_MR1"]),
+    ("/data/projects/P/subjects/S1", ["P/arc001/S1_MR1", "P/subjects/S1"]),
+    ("/data/projects/P", ["P"]),
+]
+
+
+@pytest.mark.parametrize(("uri", "folders"), KEPT)
+def test_a_folder_that_was_kept_on_request_is_said_to_be_and_stays(archive: Archive, admin, uri, folders) -> None:
+    assert admin.delete(uri).status_code == 200
+    before = sorted(archive.files.root.rglob("P/**/*"))
+    assert found(archive) == [(folder, Trouble.KEPT) for folder in folders]
+    assert list(Mender(archive).mend()) == []
+    assert sorted(archive.files.root.rglob("P/**/*")) == before
+
+
+def test_what_lies_beside_a_folder_that_was_kept_is_told_from_it(archive: Archive, admin) -> None:
+    assert admin.delete("/data/projects/P/experiments/S1_MR1").status_code == 200
+    other = archive.files.path("P/arc001/OTHER/a")
+    other.parent.mkdir()
+    other.write_bytes(b"mine")
+    assert found(archive) == [("P/arc001/OTHER", Trouble.NO_OBJECT), ("P/arc001/S1_MR1", Trouble.KEPT)]
+    assert [problem.path for problem, _ in Mender(archive).mend()] == ["P/arc001/OTHER"]
+    assert found(archive) == [("P/arc001/S1_MR1", Trouble.KEPT)]
+
+
 def test_a_row_that_goes_is_written_down(archive: Archive) -> None:
     lose_file(archive.files.root, archive)
     mender = Mender(archive)
