@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from embedded_xnat.resources.bodies import is_form, receive_body, receive_form
+from embedded_xnat.resources.bodies import check_declared, is_form, receive_body, receive_form
 from embedded_xnat.storage.files import FileStore, Incoming
-from embedded_xnat.storage.space import check_space
 
 MAX_FIELDS = 100
 _FORM = "application/x-www-form-urlencoded"
@@ -29,7 +28,7 @@ async def receive(request: Request, files: FileStore, stack: ExitStack, *, limit
     BadRequest, TooLarge, OutOfSpace
         If it is too large, or the form is damaged.
     """
-    check_space(files.root, request.headers.get("content-length", ""))
+    check_declared(request, files.root, limit=limit)
     if request.headers.get("content-type", "").startswith(_FORM) and not inbody:
         async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
             return Body([], [(name, value) for name, value in form.multi_items() if isinstance(value, str)])

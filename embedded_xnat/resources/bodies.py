@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -14,7 +15,7 @@ from starlette.requests import Request
 
 from embedded_xnat.contract.errors import BadRequest, TooLarge
 from embedded_xnat.storage.files import Incoming
-from embedded_xnat.storage.space import disk_errors
+from embedded_xnat.storage.space import check_space, disk_errors
 
 SMALL = 1024 * 1024
 MAX_PARTS = 10_000
@@ -29,13 +30,30 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
+def check_declared(request: Request, root: Path, *, limit: int) -> None:
+    """Refuse a body by the length it declares, before it is read.
+
+    Raises
+    ------
+    TooLarge
+        If it is larger than this server takes.
+    OutOfSpace
+        If it is larger than what is free.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit():
+        if int(declared) > limit:
+            raise TooLarge(limit)
+        check_space(root, int(declared))
+
+
 async def receive_body(request: Request, incoming: Incoming, *, limit: int) -> None:
     """Write the body of a request to a temporary file, in pieces that are worth a thread.
 
     Raises
     ------
     TooLarge
-        If it is larger than allowed; a length that is declared is refused before anything is read.
+        If it is larger than allowed; what it declares is for `check_declared`.
     BadRequest
         If it has not the digest that the request declares.
     """
@@ -85,9 +103,6 @@ async def receive_form(
 
 
 async def _in_pieces(request: Request, write: Callable[[list[bytes]], None], *, limit: int) -> None:
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > limit:
-        raise TooLarge(limit)
     pieces: list[bytes] = []
     waiting = total = 0
     async for chunk in request.stream():

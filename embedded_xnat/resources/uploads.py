@@ -17,11 +17,11 @@ from embedded_xnat.domain.roles import Action
 from embedded_xnat.domain.values import truth
 from embedded_xnat.objects.endpoints import Call
 from embedded_xnat.resources import service
-from embedded_xnat.resources.bodies import is_form, receive_body, receive_form
+from embedded_xnat.resources.bodies import check_declared, is_form, receive_body, receive_form
 from embedded_xnat.resources.endpoints import find_owner, labels_of
 from embedded_xnat.resources.service import Upload
 from embedded_xnat.storage.files import FileStore, Incoming, Stored
-from embedded_xnat.storage.space import check_space, disk_errors
+from embedded_xnat.storage.space import disk_errors
 from embedded_xnat.storage.unpacking import CHUNK, entries
 
 
@@ -34,7 +34,7 @@ async def put_files(call: Call, *, limit: int) -> Response:
         raise BadRequest("This server takes no files from its own disk; send the bytes.")
     await run_in_threadpool(_check_target, call)
     inbody = truth(call.query.get("inbody"), name="inbody")
-    check_space(files.root, request.headers.get("content-length", ""))
+    check_declared(request, files.root, limit=limit)
     with ExitStack() as stack:
         if is_form(request) and not inbody:
             received = await receive_form(request, lambda: stack.enter_context(files.incoming()), limit=limit)

@@ -30,12 +30,12 @@ def disk_errors() -> Iterator[None]:
         raise
 
 
-def check_space(root: Path, declared: str) -> None:
+def check_space(root: Path, declared_bytes: int) -> None:
     """Refuse a body that is larger than what is free, by the length it declares, before it is read.
 
     Raises
     ------
     OutOfSpace
     """
-    if declared.isascii() and declared.isdigit() and int(declared) > shutil.disk_usage(root).free:
+    if declared_bytes > shutil.disk_usage(root).free:
         raise OutOfSpace("The body is larger than the free space of the archive; nothing was stored.")
