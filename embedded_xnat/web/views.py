@@ -136,6 +136,22 @@ def volumes(session: Session, found: Located, line: ScanLine) -> dict[str, Any]:
     return {"volumes": sources}
 
 
+def with_unit(value: object, unit: str) -> str:
+    """Return a value with its unit, where it is a number alone.
+
+    Examples
+    --------
+    >>> with_unit("3.0", "T"), with_unit(1.494, "T"), with_unit("3T", "T")
+    ('3 T', '1.494 T', '3T')
+    """
+    try:
+        return f"{float(str(value)):g} {unit}"
+    except ValueError:
+        return str(value)
+
+
+#: Units of a scan's fields, where all clients agree; times come in seconds from some and in milliseconds from others.
+_UNITS = {"fieldStrength": "T", "parameters/flip": "°"}
 #: Fields of a scan that its page shows, with their names.
 SCAN_FACTS = (
     ("series_description", "Series"),
@@ -173,5 +189,7 @@ def scan_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         value = data.get(path)
         if value in {None, ""} or path.startswith("parameters/voxelRes"):
             continue
+        if path in _UNITS:
+            value = with_unit(value, _UNITS[path])
         facts.append((name, f"{value:g}" if isinstance(value, float) else str(value)))
     return facts

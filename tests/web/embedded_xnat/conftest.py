@@ -25,6 +25,7 @@ FLAGS = (
     "--no-first-run",
 )
 SHAPE = (12, 20, 16)  # slice, row, column
+LONG_LABEL = "P00_followup_after_24_months_repeated_for_motion_2026"
 
 
 def voxels() -> np.ndarray:
@@ -89,6 +90,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory):
             where = {"project": "DEMO", "subject": "P00", "session": "P00_MR1", "dest": "/archive", "inbody": "true"}
             body = zipped(dicom_series("1.2.3.0", name="P00"))
             client.post("/data/services/import", params=where, content=body).raise_for_status()
+            long = f"/data/projects/DEMO/subjects/P00/experiments/{LONG_LABEL}"
+            client.put(long, params={"xsiType": "xnat:mrSessionData"}).raise_for_status()
+            client.put(long, params={"quarantine": "true"}).raise_for_status()
         yield found
 
 

@@ -168,7 +168,7 @@ class UploadPage {
     this.say("");
     const name = (files: readonly Chosen[], place: number): string => {
       const folder = files[0]?.path.split("/").slice(0, -1).join("/") || "DICOM";
-      return `${studies.length > 1 ? `Study ${place + 1}: ` : ""}${folder}, ${files.length} files`;
+      return `${studies.length > 1 ? `Study ${place + 1}: ` : ""}${folder}, ${files.length} ${files.length === 1 ? "file" : "files"}`;
     };
     if (left > 0) {
       const text = left === 1 ? "One file that is no DICOM is passed over." : `${left} files that are no DICOM are passed over.`;

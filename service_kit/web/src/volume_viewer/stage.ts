@@ -291,7 +291,7 @@ function formatted(value: number, digits: number): string {
 }
 
 function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0);
+  return Math.max(0.1, bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0);
 }
 
 function amount({ received, total }: Progress): string {
