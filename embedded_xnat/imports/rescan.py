@@ -1,10 +1,10 @@
 """Reads the headers of a session's DICOM files again and takes over what they say. May import SQLModel."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlmodel import Session, col, select
 
@@ -22,6 +22,7 @@ from embedded_xnat.schema.imaging_types import modality_of
 from embedded_xnat.storage.archive import Archive
 
 UNKNOWN_TYPE = "Unknown"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,14 @@ def pull_from_headers(archive: Archive, visitor: Visitor, address: Address) -> N
     ------
     NoSuchObject, NotAllowed
     """
-    with archive.read() as session:
-        found = locate(session, address, visitor, action=Action.UPDATE)
-        paths = _paths(session, archive, found)
-    headers = {number: read for number, files in paths.items() if (read := _read(files)) is not None}
+
+    def look(*, is_at_rest: bool) -> dict[int, ScanHeaders]:
+        with archive.read() as session:
+            found = locate(session, address, visitor, action=Action.UPDATE)
+            paths = _paths(session, archive, found, may_lack=is_at_rest)
+        return {number: read for number, files in paths.items() if (read := _read(files)) is not None}
+
+    headers = _looked(archive, look)
     with archive.change() as change:
         experiment = _experiment(locate(change.session, address, visitor, action=Action.UPDATE))
         experiment.data = {**experiment.data, **_of_session(headers)}
@@ -73,21 +78,43 @@ def fix_scan_types(archive: Archive, visitor: Visitor, address: Address) -> None
     ------
     NoSuchObject, NotAllowed
     """
-    with archive.read() as session:
-        found = locate(session, address, visitor, action=Action.UPDATE)
-        paths = _paths(session, archive, found)
-        known = _known_types(session, _experiment(found).project_id)
+
+    def look(*, is_at_rest: bool) -> tuple[dict[str, str], dict[int, str | None]]:
+        with archive.read() as session:
+            found = locate(session, address, visitor, action=Action.UPDATE)
+            known = _known_types(session, _experiment(found).project_id)
+            paths = _paths(session, archive, found, may_lack=is_at_rest)
+            scans = repository.scans_of(session, _experiment(found).id)
+        described = {}
+        for scan in scans:
+            if not scan.data.get("type") and not scan.data.get("series_description"):
+                header = _first(paths.get(scan.number or 0, []))
+                described[scan.number or 0] = None if header is None else header.verbatim("SeriesDescription")
+        return known, described
+
+    known, described = _looked(archive, look)
     with archive.change() as change:
         experiment = _experiment(locate(change.session, address, visitor, action=Action.UPDATE))
         for scan in repository.scans_of(change.session, experiment.id):
             if scan.data.get("type"):
                 continue
-            description = scan.data.get("series_description")
-            if not description and (header := _first(paths.get(scan.number or 0, []))) is not None:
-                description = header.verbatim("SeriesDescription")
+            description = scan.data.get("series_description") or described.get(scan.number or 0)
             given = {"type": known.get(description or "") or description or UNKNOWN_TYPE}
             scan.data = {**scan.data, **given, **({"series_description": description} if description else {})}
             change.session.add(scan)
+
+
+def _looked(archive: Archive, look: Callable[..., T]) -> T:
+    """Look at the files of a session; when they move meanwhile, once more while nothing moves on disk."""
+    before = archive.files.folders_changed
+    try:
+        found = look(is_at_rest=False)
+        if archive.files.folders_changed == before:
+            return found
+    except FileNotFoundError:
+        pass
+    with archive.read_at_rest():
+        return look(is_at_rest=True)
 
 
 def _experiment(found: Located) -> ExperimentRow:
@@ -136,8 +163,14 @@ def _first(paths: list[Path]) -> Elements | None:
     return next((header for path in paths if (header := read_header(path)) is not None), None)
 
 
-def _paths(session: Session, archive: Archive, found: Located) -> dict[int, list[Path]]:
-    """Return the DICOM files of each scan, by the scan's number."""
+def _paths(session: Session, archive: Archive, found: Located, *, may_lack: bool) -> dict[int, list[Path]]:
+    """Return the DICOM files of each scan, by the scan's number.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is not there, unless files may be lost.
+    """
     paths: dict[int, list[Path]] = {}
     for scan in repository.scans_of(session, _experiment(found).id):
         assert scan.number is not None
@@ -146,10 +179,9 @@ def _paths(session: Session, archive: Archive, found: Located) -> dict[int, list
             if resource.label != "DICOM" and resource.format != "DICOM":
                 continue
             files = repository.files_of(session, [resource.number] if resource.number else [])
-            candidates = (archive.files.path(folder / resource.folder / file.path) for file in files)
-            paths.setdefault(scan.number, []).extend(path for path in candidates if _is_there(path))
+            candidates = [archive.files.path(folder / resource.folder / file.path) for file in files]
+            there = [path for path in candidates if path.is_file()]
+            if len(there) < len(candidates) and not may_lack:
+                raise FileNotFoundError(folder)
+            paths.setdefault(scan.number, []).extend(path for path in there if is_dicom(path))
     return paths
-
-
-def _is_there(path: Path) -> bool:
-    return path.is_file() and is_dicom(path)

@@ -103,6 +103,17 @@ def test_a_reader_gets_the_bytes_between_the_commit_of_a_rename_and_the_rename_i
         assert renamed.result().status_code == 200
 
 
+def test_headers_are_pulled_though_the_session_is_being_renamed(server, admin, as_user, filled) -> None:
+    with held(server) as (committed, go_on), ThreadPoolExecutor(2) as pool:
+        renamed = pool.submit(admin.put, filled, params={"label": "NEW"})
+        assert committed.wait(10)
+        uri = "/data/experiments/CF_E00001"
+        pulled = pool.submit(as_user("admin").put, uri, params={"pullDataFromHeaders": "true"})
+        Timer(0.1, go_on.set).start()
+        assert (pulled.result().status_code, renamed.result().status_code) == (200, 200)
+    assert admin.get(f"{SCAN}/3").json()["items"][0]["data_fields"]["frames"] == 3
+
+
 def test_readers_and_a_storm_of_renames_and_moves_do_not_hurt_each_other(server, admin, as_user, filled) -> None:
     admin.put("/data/projects/Q")
     stop = Event()
