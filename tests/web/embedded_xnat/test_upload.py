@@ -113,7 +113,9 @@ def test_what_is_refused_is_said_in_a_sentence_and_the_others_get_in(page, clien
     until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('24 files')")
     page.click("[data-part=send]")
     until(page, f"{STATUS} === '1 of 2 is stored. Upload sends the one that is missing again.'")
-    assert "exists" in page.inner_text(".ar-job[data-outcome=refused] .ar-job-text")
+    said = page.inner_text(".ar-job[data-outcome=refused] .ar-job-text")
+    assert "exists" in said
+    assert "is chosen above" in said
     page.select_option("#overwrite", "append")
     page.click("[data-part=send]")
     until(page, f"{STATUS} === 'It is stored.'")

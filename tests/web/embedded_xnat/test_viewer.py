@@ -80,7 +80,8 @@ def test_an_ultrasound_film_is_shown_in_its_colours(page, client):
         until(page, f"document.querySelector('[data-part=value]').textContent === '{expected}'")
         page.keyboard.press("ArrowRight")
     assert (np.ptp(drawn(page), axis=2) > 60).mean() > 0.0005, "the picture is grey"
-    assert not page.is_visible("[data-part=preset]")
+    for part in ("preset", "flip", "position"):  # no window, no left and right: it is a photograph
+        assert not page.is_visible(f"[data-part={part}]")
     assert page.complaints == []
 
 

@@ -5,6 +5,8 @@ import { amount, type Job, JobRow, type Outcome } from "./jobs";
 import { tarOf } from "./tar";
 
 const NO_DICOM = "There is no DICOM among these files. To keep them as they are, upload them as files.";
+const CONFLICT = 409;
+const CHOSEN_ABOVE = "What happens to a session that is there already is chosen above.";
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
 
 function element<T extends HTMLElement>(id: string): T {
@@ -207,7 +209,7 @@ class UploadPage {
 
   private show(row: JobRow, outcome: Outcome): void {
     if (outcome.kind === "cancelled") row.say("stopped", outcome.text);
-    else if (outcome.kind === "refused") row.say("not stored", outcome.text);
+    else if (outcome.kind === "refused") row.say("not stored", outcome.status === CONFLICT ? `${outcome.text} ${CHOSEN_ABOVE}` : outcome.text);
     else if (this.isFiles) row.say("stored", duplicates(outcome.answer));
     else row.say("stored", "", sessionLink(outcome.answer));
   }

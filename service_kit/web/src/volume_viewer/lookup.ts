@@ -1,4 +1,4 @@
-/** Where a voxel of NiiVue's image is, and what is there. */
+/** Where a voxel of NiiVue's image is, and what is there; whether there can be images at all. */
 
 import { type NVImage } from "@niivue/niivue";
 
@@ -21,4 +21,9 @@ export function valueAt(image: NVImage, mm: [number, number, number]): number | 
   const voxel = image.mm2vox(mm);
   const isInside = [0, 1, 2].every((axis) => (voxel[axis] ?? -1) >= 0 && (voxel[axis] ?? 0) < (count[axis + 1] ?? 1));
   return isInside ? image.getValue(voxel[0] ?? 0, voxel[1] ?? 0, voxel[2] ?? 0) : null;
+}
+
+/** Tell whether this browser can draw volumes at all. */
+export function hasWebGl2(): boolean {
+  return document.createElement("canvas").getContext("webgl2") !== null;
 }

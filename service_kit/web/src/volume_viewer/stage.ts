@@ -51,6 +51,7 @@ export class Stage {
     for (const tool of this.root.querySelectorAll<HTMLElement>("[data-tools]")) tool.removeAttribute("inert");
     for (const tool of this.root.querySelectorAll<HTMLElement>("[data-mask-tool]")) tool.hidden = !this.viewer.hasMask;
     for (const tool of this.root.querySelectorAll<HTMLElement>("[data-window-tool]")) tool.hidden = this.viewer.isColour;
+    for (const tool of this.root.querySelectorAll<HTMLElement>("[data-place-tool]")) tool.hidden = this.viewer.isPhotograph;
     for (const tool of this.root.querySelectorAll<HTMLElement>("[data-plane-tool]")) tool.hidden = this.viewer.isFlat;
     this.offerVolumes();
     const left = this.viewer.leftOut;
@@ -184,7 +185,7 @@ export class Stage {
   }
 
   private flip(): void {
-    this.viewer.setRadiological(!this.viewer.isRadiological);
+    if (!this.viewer.isPhotograph) this.viewer.setRadiological(!this.viewer.isRadiological);
   }
 
   private reset(): void {

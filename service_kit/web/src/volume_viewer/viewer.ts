@@ -11,6 +11,7 @@ import { fetchNifti, type Progress, volumeFrom, VolumeError } from "./volumes";
 import { clampVoxel, fileVoxel, rasVoxel, type Voxel } from "./voxels";
 import type { GreyRange, ValueRange } from "./windowing";
 
+export { hasWebGl2 } from "./lookup";
 export type { MaskLabel } from "./masks";
 
 export type Plane = "axial" | "coronal" | "sagittal";
@@ -65,11 +66,6 @@ const THREE: Readonly<Record<Plane, Rectangle>> = {
 const NIFTI_INTENT_LABEL = 1002;
 
 const WHOLE: Rectangle = [0, 0, 1, 1];
-
-/** Tell whether this browser can draw volumes at all. */
-export function hasWebGl2(): boolean {
-  return document.createElement("canvas").getContext("webgl2") !== null;
-}
 
 export class Viewer {
   private range: ValueRange | null = null;
@@ -157,7 +153,8 @@ export class Viewer {
     if (flat !== null) this.setLayout(flat);
     else if (this.isFlat) this.setLayout("three");
     this.isFlat = flat !== null;
-    this.niivue.opts.isOrientationTextVisible = !(this.isFlat && this.isColour); // a photograph has no left and right
+    this.niivue.opts.isOrientationTextVisible = !this.isPhotograph;
+    if (this.isPhotograph) this.niivue.setRadiologicalConvention(true); // as the file has it, for mirrored text is hard to read
     this.setMask({ shown: this.maskShown, opacity: this.maskOpacity });
     this.changed();
   }
@@ -202,6 +199,11 @@ export class Viewer {
   /** Whether the ground image has colours, which no window changes. */
   get isColour(): boolean {
     return this.frames?.isColour ?? false;
+  }
+
+  /** Whether the ground image is a picture with colours, which has no left and right of a patient. */
+  get isPhotograph(): boolean {
+    return this.isFlat && this.isColour;
   }
 
   /** The one plane that shows anything of an image of a single slice; null for a volume. */
