@@ -14,6 +14,7 @@ from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow, ProjectRow, SubjectRow
 from embedded_xnat.dicom.elements import is_dicom
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
+from embedded_xnat.domain.names import check_label
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.domain.setters import SetField
 from embedded_xnat.domain.xml_documents import Document
@@ -80,14 +81,18 @@ class XarImporter:
             return self._target_of_assessor(session, project, filled.document, wanted)
         experiment = None if wanted.session_label else _restored(session, project, identity.get("id"))
         label = wanted.session_label or identity.get("label") or (experiment.label if experiment is not None else "")
+        check_label(label, what="session label")
         experiment = experiment or repository.experiment_of(session, project.id, label)
-        subject = repository.subject_of(session, project.id, wanted.subject_label or identity.get("subject_id") or "")
+        key = wanted.subject_label or identity.get("subject_id")
+        if key:
+            check_label(key, what="subject label")
+        subject = repository.subject_of(session, project.id, key) if key else None
         if subject is None:
             raise BadRequest("The document names no subject of the project (subject_ID); make the subject first.")
         return _Target(project, subject, label, experiment)
 
     def _target_of_assessor(self, session: Session, project: ProjectRow, document: Document, wanted: Route) -> _Target:
-        key = wanted.session_label or document.identity.get("imagesession_id") or ""
+        key = check_label(wanted.session_label or document.identity.get("imagesession_id") or "", what="session label")
         experiment = repository.experiment_of(session, project.id, key)
         subject = None if experiment is None else repository.subject_by_id(session, experiment.subject_id or "")
         if experiment is None or subject is None or experiment.session_id is not None:
