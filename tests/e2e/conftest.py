@@ -17,8 +17,8 @@ from tests.e2e.scans import archived, cleaned
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A running `cohortflow up`."""
+def house(tmp_path_factory: pytest.TempPathFactory, demo_scans: None) -> Iterator[House]:
+    """A running `cohortflow demo`, from a home that was never used."""
     house = House(tmp_path_factory.mktemp("e2e") / "home")
     try:
         house.start()
@@ -35,12 +35,6 @@ def demo_scans() -> None:
         fetch_archive(cache_folder())
     except DemoInputUnavailable:
         missing("The demonstration's scans", "pip download --no-deps --no-binary :all: xnat==0.8.1")
-
-
-@pytest.fixture(scope="session")
-def adult_t1(shared_data: Path) -> list[Dataset]:
-    """A T1-weighted head of 170 slices; reference volume 1566.1 ml."""
-    return cleaned(archived(shared_data / "dev/t1_philips_adni_mprage_41y/dicom.tar.xz"), "BV-101")
 
 
 @pytest.fixture(scope="session")

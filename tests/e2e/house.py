@@ -52,7 +52,7 @@ def wait_for(what: str, probe: Callable[[], Any], *, timeout_s: float, every_s: 
 
 
 class House:
-    """A `cohortflow up` of its own.
+    """A `cohortflow demo` of its own that goes on until it is told to end.
 
     Attributes
     ----------
@@ -72,9 +72,9 @@ class House:
         began = time.monotonic()
         (self.home / "endpoints.json").unlink(missing_ok=True)
         self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "up.log").open("ab") as log:
+        with (self.home / "demo.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "up", "--home", self.home, "--port", str(self.port), "--dicom-port", str(self.dicom_port)],
+                [COMMAND, "demo", "--home", self.home, "--port", str(self.port), "--dicom-port", str(self.dicom_port)],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "COHORTFLOW_QUIET_PERIOD_S": "2"},
@@ -83,7 +83,7 @@ class House:
         def ready() -> dict[str, Any] | None:
             assert self.process is not None
             if self.process.poll() is not None:
-                raise AssertionError(f"up ended with {self.process.returncode}: {self.log()[-3000:]}")
+                raise AssertionError(f"it ended with {self.process.returncode}: {self.log()[-3000:]}")
             return json.loads((self.home / "endpoints.json").read_text())
 
         self.endpoints = wait_for("endpoints.json", ready, timeout_s=timeout_s, every_s=0.1)
@@ -103,8 +103,8 @@ class House:
         return took_s, left
 
     def log(self) -> str:
-        """Return what `up` itself printed."""
-        return (self.home / "up.log").read_text(errors="replace")
+        """Return what the command itself printed."""
+        return (self.home / "demo.log").read_text(errors="replace")
 
     def kill(self, name: str) -> int:
         """Kill -9 one process by the name of its pid file; return the id it had."""

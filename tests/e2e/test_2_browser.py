@@ -56,13 +56,12 @@ def volume_of_task(house: House, task_id: int, folder: Path) -> np.ndarray:
     return np.asarray(nib.load(path).dataobj)
 
 
-@pytest.mark.usefixtures("shared_data")
 def test_an_annotator_reviews_and_the_coordinator_sees_the_session_move(
     house: House, browser: Browser, tmp_path: Path
 ) -> None:
-    task_id = wait_for("the task", lambda: house.open_task("BV-101"), timeout_s=30)
+    task_id = wait_for("the task", lambda: house.open_task("BV-001"), timeout_s=30)
     coordinator = logged_in(browser, house, "coordinator")
-    session = house.session("BV-101")
+    session = house.session("BV-001")
     coordinator.goto(session["web_uri"])
     expect(coordinator.locator("body")).to_contain_text("review")
     coordinator.screenshot(path=tmp_path / "session.png")
@@ -97,7 +96,7 @@ def test_an_annotator_reviews_and_the_coordinator_sees_the_session_move(
     page.keyboard.press("Control+Enter")
     expect(page.locator("#task-panel")).to_contain_text("Answer sent", timeout=10_000)
 
-    house.wait_state("BV-101", "released", timeout_s=60)
+    house.wait_state("BV-001", "released", timeout_s=60)
     expect(coordinator.locator("body")).to_contain_text("released", timeout=15_000)  # live, without a reload
     assert page.complaints == []
     assert coordinator.complaints == []

@@ -19,6 +19,8 @@ pytestmark = [
 ]
 
 CHILD_ML = 1468.6
+#: How many files each resource of a measured session has beside its images.
+OTHER_FILES = {"NIFTI": 3, "SNAPSHOTS": 2, "BRAIN_TIV": 6}
 
 
 def send_until_taken(house: House, datasets: list[Dataset]) -> int:
@@ -78,16 +80,28 @@ def test_killing_each_process_in_the_middle_of_its_work_loses_and_doubles_nothin
     assert after["archive scans"] == before["archive scans"] + 1
     rows = [row for row in house.release() if row["subject"] == "BV-102"]
     assert [float(row["value"]) for row in rows] == [pytest.approx(CHILD_ML, rel=0.01)]
-    files, undisturbed = house.archived_files("BV-102"), house.archived_files("BV-101")
-    assert len(files["DICOM"]) == len(child_t1)
-    assert {name: len(held) for name, held in files.items() if name != "DICOM"} == {
-        name: len(held) for name, held in undisturbed.items() if name != "DICOM"
-    }
+    files = house.archived_files("BV-102")
+    assert {name: len(held) for name, held in files.items()} == {"DICOM": len(child_t1), **OTHER_FILES}
     assert after["archive files"] - before["archive files"] == sum(map(len, files.values()))
     with house.client() as client:
         session = house.session("BV-102")
         actions = client.get(f"/api/v2/experiments/{session['id']}/actions").json()["actions"]
     assert [a["state"] for a in actions] == ["extracting", "review", "releasing", "released"]
+
+
+def test_sending_everything_again_changes_nothing(house: House, child_t1: list[Dataset]) -> None:
+    before = house.census()
+    house.send(child_t1)
+    with house.client() as client:
+        wait_for(
+            "the arrivals to settle",
+            lambda: (
+                not client.get("/gateway/api/v1/arrivals", params={"state": ["receiving", "complete"]}).json()["items"]
+            ),
+            timeout_s=60,
+        )
+    assert house.census() == before
+    assert house.state_of("BV-102") == "released"
 
 
 def is_taken_in_now(house: House) -> bool:

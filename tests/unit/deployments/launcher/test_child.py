@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from deployments.launcher.ports import free_port
+
 pytestmark = pytest.mark.slow  # it starts real processes
 
 LAUNCHER = """
@@ -42,7 +44,7 @@ def test_a_child_whose_launcher_ended_before_it_began_ends_too():
 def test_wrong_settings_end_a_child_with_one_sentence():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COHORTFLOW_")}
     done = subprocess.run(
-        [sys.executable, "-m", "deployments.launcher.child", "embedded-xnat"],
+        [sys.executable, "-m", "deployments.launcher.child", "embedded-xnat", "--port", str(free_port())],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 1
