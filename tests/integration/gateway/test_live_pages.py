@@ -51,7 +51,7 @@ def site(home, tmp_path, receiver):
         gateway_spool_dir=home.spool,
         prefect_api_url="http://127.0.0.1:1/api",
         site_url=address,
-        quiet_period_s=3,
+        quiet_period_s=8,  # a busy machine shall have time to see it pass
     )
     app = create_app(settings, flow_orders=MemoryFlowOrders(), accounts=accounts)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
