@@ -14,9 +14,13 @@ def collect_associations() -> None:
     pynetdicom leaves the socket of a refused or aborted association to the garbage collector, whose warning would
     otherwise meet whichever test runs then.
     """
-    for thread in threading.enumerate():
-        if isinstance(thread, Association | DULServiceProvider):
-            thread.join(10)
+    _wait_for_ends()  # a function of its own: a variable left over here would keep the last of them
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+
+
+def _wait_for_ends() -> None:
+    for thread in threading.enumerate():
+        if isinstance(thread, Association | DULServiceProvider):
+            thread.join(10)

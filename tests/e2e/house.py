@@ -265,6 +265,7 @@ class House:
         assoc = ae.associate(dicom["host"], dicom["port"], ae_title=dicom["ae_title"])
         if not assoc.is_established:
             raise ConnectionError("the association was not accepted")
+        connection = assoc.dul.socket.socket
         try:
             statuses = []
             for item in items:
@@ -276,3 +277,4 @@ class House:
         finally:
             if assoc.is_established:
                 assoc.release()
+            connection.close()  # pynetdicom lets go of a connection that was lost without closing it
