@@ -202,7 +202,7 @@ def serve(
 
 @app.command()
 def status(home: HomeOption = None) -> None:
-    """Show which processes run and which parts are ready; exit code 1 when one is not."""
+    """Show which processes run and which parts are ready; exit code 1 when one is not, 6 when nothing runs."""
     from deployments.commands import status as command
 
     if not command.show(_home(home), _console()):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from starlette.types import ASGIApp
+
     from embedded_xnat.settings import EmbeddedXnatSettings
 
 ADMIN = "admin"
@@ -48,9 +50,15 @@ def serve(data: Path, *, host: str, port: int | None, password_file: Path | None
         settings = settings_in(data)
         endpoint = data / "endpoint.json"
         endpoint.unlink(missing_ok=True)
-        password = ensure_admin(settings, _given_password(password_file))
-        if password is not None:
-            _say(f"User {ADMIN}, password {password} (shown this once; change it on the page Account)")
+        given = _given_password(password_file)
+
+        def make_app() -> (
+            ASGIApp
+        ):  # once the port is ours: a password that is shown once belongs to an archive that runs
+            password = ensure_admin(settings, given)
+            if password is not None:
+                _say(f"User {ADMIN}, password {password} (shown this once; change it on the page Account)")
+            return create_app(settings)
 
         def on_ready(bound: int) -> None:
             url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
@@ -61,7 +69,7 @@ def serve(data: Path, *, host: str, port: int | None, password_file: Path | None
             signal.signal(number, _end)
         chosen = PROCESSES["embedded-xnat"].default_port if port is None else port
         try:
-            serve_asgi(lambda: create_app(settings), host=host, port=chosen, on_ready=on_ready)
+            serve_asgi(make_app, host=host, port=chosen, on_ready=on_ready)
         finally:
             endpoint.unlink(missing_ok=True)
 

@@ -118,14 +118,21 @@ def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:
 
 def _invite(house: House, result: DemoResult, *, wishes: DemoWishes, console: Console) -> None:
     """Say where a person goes on."""
-    note = f"Log in as annotator to answer the reviews. Addresses and log-ins stay in {house.home.endpoints}."
+    waits = any(session.stage is not Stage.released for session in result.sessions)
+    note = "Log in as annotator to answer the reviews, as coordinator to watch the sessions move."
+    note += f" While it runs, addresses and log-ins are in {house.home.endpoints}."
     console.print(welcome(house.endpoints, house.credentials, logins_note=note))
     house.note_logins_shown()
     for session in result.sessions:
         console.print(f"{session.label or session.subject}: {session.stage} {session.why}".rstrip(), highlight=False)
         if session.web_uri:
             console.print(f"  {session.web_uri}", style="cyan", highlight=False, soft_wrap=True)
-    console.print(f"Open reviews: {house.endpoints.supervisor_url}/  Ctrl-C ends everything.", highlight=False)
+    if waits:
+        console.print(f"Open reviews: {house.endpoints.supervisor_url}/  Ctrl-C ends everything.", highlight=False)
+    else:
+        console.print(
+            "All of it was released before; another --home begins anew. Ctrl-C ends everything.", highlight=False
+        )
     if wishes.opens_browser:
         webbrowser.open(f"{house.endpoints.supervisor_url}/")
 

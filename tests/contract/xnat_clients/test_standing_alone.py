@@ -114,6 +114,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         done = serve("--data", str(tmp_path / "a"), "--port", str(port))
     assert (done.returncode, f"Port {port} " in done.stderr, "--port" in done.stderr) == (4, True, True)
+    assert "password" not in done.stdout, "of an archive that does not run"
     (tmp_path / "file").write_text("")
     done = serve("--data", str(tmp_path / "file" / "below"))
     assert (done.returncode, "cannot be written" in done.stderr) == (3, True)
