@@ -19,10 +19,13 @@ from deployments.launcher.plan import LaunchOptions
 from deployments.launcher.welcome import welcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from deployments.demo.prepare import Prepared
     from deployments.demo.run import DemoResult
+    from deployments.demo.stages import Progress
     from deployments.launcher.home import Home
     from deployments.launcher.ports import PortWishes
 
@@ -118,7 +121,6 @@ def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:
 
 def _invite(house: House, result: DemoResult, *, wishes: DemoWishes, console: Console) -> None:
     """Say where a person goes on."""
-    waits = any(session.stage is not Stage.released for session in result.sessions)
     note = "Log in as annotator to answer the reviews, as coordinator to watch the sessions move."
     note += f" While it runs, addresses and log-ins are in {house.home.endpoints}."
     console.print(welcome(house.endpoints, house.credentials, logins_note=note))
@@ -127,14 +129,16 @@ def _invite(house: House, result: DemoResult, *, wishes: DemoWishes, console: Co
         console.print(f"{session.label or session.subject}: {session.stage} {session.why}".rstrip(), highlight=False)
         if session.web_uri:
             console.print(f"  {session.web_uri}", style="cyan", highlight=False, soft_wrap=True)
-    if waits:
-        console.print(f"Open reviews: {house.endpoints.supervisor_url}/  Ctrl-C ends everything.", highlight=False)
-    else:
-        console.print(
-            "All of it was released before; another --home begins anew. Ctrl-C ends everything.", highlight=False
-        )
+    console.print(what_is_left(result.sessions, house.endpoints.supervisor_url), highlight=False)
     if wishes.opens_browser:
         webbrowser.open(f"{house.endpoints.supervisor_url}/")
+
+
+def what_is_left(sessions: Sequence[Progress], reviews_url: str) -> str:
+    """Say what a person can do now."""
+    if all(session.stage is Stage.released for session in sessions):
+        return "All of it was released before; another --home begins anew. Ctrl-C ends everything."
+    return f"Open reviews: {reviews_url}/  Ctrl-C ends everything."
 
 
 def _demand_release(result: DemoResult) -> None:

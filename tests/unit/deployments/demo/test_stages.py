@@ -2,6 +2,7 @@
 
 import pytest
 
+from deployments.commands.demo import what_is_left
 from deployments.demo.stages import ArrivalSeen, Progress, SessionSeen, Stage, advance
 
 BEFORE = Progress("BV-001", "2.25.1", total=10, sent=10, stage=Stage.sending)
@@ -40,3 +41,12 @@ def test_only_ends_are_ends():
 def test_a_session_set_aside_reached_nothing_further():
     assert not Progress("s", "u", stage=Stage.aside).has_reached(Stage.review)
     assert Progress("s", "u", stage=Stage.released).has_reached(Stage.review)
+
+
+def test_reviews_are_offered_only_while_something_waits():
+    released = Progress("BV-001", "2.25.1", stage=Stage.released)
+    waits = Progress("BV-002", "2.25.2", stage=Stage.review)
+    assert "Open reviews: http://site/tasks/" in what_is_left([released, waits], "http://site/tasks")
+    said = what_is_left([released, released], "http://site/tasks")
+    assert "reviews" not in said
+    assert "--home" in said
