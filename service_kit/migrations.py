@@ -1,9 +1,10 @@
 """Alembic migrations of a service, run at its start under a lock so that several processes may start at once.
 
-``<package>/db/migrations/`` holds ``versions/`` and an ``env.py`` of two lines::
+``<package>.db`` names all tables as ``METADATA``; ``<package>/db/migrations/`` holds ``versions/`` and an ``env.py`` of two
+lines::
 
     from service_kit.migrations import run_env
-    run_env(Base.metadata)
+    run_env(METADATA)
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from __future__ import annotations
 import fcntl
 import re
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, column, inspect, select, table, text
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, column, inspect, select, table, text
 
 from service_kit.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import MetaData
+    from sqlalchemy import Connection
 
 _REVISION = re.compile(r'^revision(?:: str)? = "([^"]+)"', re.MULTILINE)
 _FOLLOWS = re.compile(r'^down_revision(?:: [^=]+)? = "([^"]+)"', re.MULTILINE)
@@ -31,6 +33,8 @@ _FOLLOWS = re.compile(r'^down_revision(?:: [^=]+)? = "([^"]+)"', re.MULTILINE)
 def upgrade(url: str, *, package: str) -> None:
     """Bring the database of ``package`` to its newest revision; one that is there costs a question, not Alembic.
 
+    An empty database gets the tables of ``<package>.db.METADATA`` in one step, which is what all revisions come to.
+
     Raises
     ------
     alembic.util.CommandError
@@ -38,37 +42,51 @@ def upgrade(url: str, *, package: str) -> None:
     """
     folder = Path(str(files(package).joinpath("db", "migrations")))
     version_table = f"{package.replace('.', '_')}_version"
+    newest = _newest(folder / "versions")
     database = Database(url)
     database.wait_until_ready()
     try:
-        if _revision_in(database, version_table) != _newest(folder / "versions"):
-            _run_alembic(database, package, folder=folder, version_table=version_table)
+        with database.engine.connect() as connection:
+            if _revision_in(connection, version_table) == newest:
+                return
+        with _locked(database, package), database.engine.connect() as connection:
+            if database.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            metadata = import_module(f"{package}.db").METADATA
+            if not {version_table, *metadata.tables}.intersection(inspect(connection).get_table_names()):
+                _create(connection, metadata, version_table=version_table, revision=newest)
+            else:
+                _run_alembic(connection, folder=folder, version_table=version_table)
+            connection.commit()
     finally:
         database.dispose()
 
 
-def _run_alembic(database: Database, package: str, *, folder: Path, version_table: str) -> None:
+def _create(connection: Connection, metadata: MetaData, *, version_table: str, revision: str) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    number = Column("version_num", String(32), nullable=False)  # as Alembic makes it
+    versions = Table(version_table, MetaData(), number, PrimaryKeyConstraint(number, name=f"{version_table}_pkc"))
+    versions.create(connection)
+    connection.execute(versions.insert().values(version_num=revision))
+
+
+def _run_alembic(connection: Connection, *, folder: Path, version_table: str) -> None:
     from alembic import command  # noqa: PLC0415 - 0.2 s that a start without news should not pay
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(folder))
     config.set_main_option("version_table", version_table)
-    with _locked(database, package), database.engine.connect() as connection:
-        config.attributes["connection"] = connection
-        if database.is_sqlite:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(config, "head")
-        connection.commit()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
-def _revision_in(database: Database, version_table: str) -> str | None:
+def _revision_in(connection: Connection, version_table: str) -> str | None:
     """Return the revision of a database; None for one that was never migrated."""
-    with database.engine.connect() as connection:
-        if not inspect(connection).has_table(version_table):
-            return None
-        statement = select(column("version_num", String)).select_from(table(version_table))
-        found = list(connection.scalars(statement))
+    if not inspect(connection).has_table(version_table):
+        return None
+    statement = select(column("version_num", String)).select_from(table(version_table))
+    found = list(connection.scalars(statement))
     return found[0] if len(found) == 1 else None
 
 

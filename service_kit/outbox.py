@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
-import httpx
 from sqlalchemy import Text, UniqueConstraint, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import declared_attr
@@ -214,11 +213,14 @@ class Dispatcher:
             return
         try:
             result = handler(order)
-        except (Unavailable, httpx.TransportError, DBAPIError) as error:
+        except (Unavailable, DBAPIError) as error:
             self._postpone(order, str(error))
         except ServiceError as error:
             self._bury(order, error.detail)
         except Exception as error:
+            if _is_of_transport(error):
+                self._postpone(order, str(error))
+                return
             logger.exception("outbox handler failed", extra={"order": order.id, "kind": order.kind})
             self._postpone(order, f"{type(error).__name__}: see the log for order {order.id}.")
         else:
@@ -260,3 +262,9 @@ class Dispatcher:
             uow.session.add(row)
         if self._on_settled is not None:
             self._on_settled(order)
+
+
+def _is_of_transport(error: Exception) -> bool:
+    from httpx import TransportError  # noqa: PLC0415 - 0.1 s that a start need not pay
+
+    return isinstance(error, TransportError)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, MetaData, String, types
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -18,8 +20,24 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-#: JSON on SQLite, JSONB on PostgreSQL.
-Json = JSON().with_variant(JSONB(), "postgresql")
+
+class Json(types.TypeDecorator[Any]):
+    """JSON on SQLite, JSONB on PostgreSQL (whose dialect is imported only where it is used)."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[Any]:
+        """Choose the type of the database."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415
+
+        return dialect.type_descriptor(JSONB())
+
+    def coerce_compared_value(self, op: Any, value: Any) -> types.TypeEngine[Any]:
+        """Compare what lies inside by its own type."""
+        return self.impl_instance.coerce_compared_value(op, value)
 
 
 class UtcDateTime(types.TypeDecorator[datetime]):
@@ -65,6 +83,7 @@ def service_base() -> type[SQLModel]:
 
     class Base(SQLModel, registry=own):
         metadata = own.metadata
+        model_config = {"defer_build": True}  # rows are not validated; a validator for each is time at every start
 
     return Base
 

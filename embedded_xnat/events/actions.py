@@ -4,26 +4,32 @@ Actions run after the commit, in a thread of their own, as often as it takes: a 
 again with growing pauses, for some hours.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import json
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.db.site_tables import DeliveryRow, EventOrderRow, SubscriptionRow
 from embedded_xnat.domain.networks import Network, may_be_called
 from embedded_xnat.events.rights import VisitorNamed, check_creator
-from service_kit.database import Database
 from service_kit.errors import NotFound, ServiceError, Unavailable
 from service_kit.outbox import Dispatcher, Order
 from service_kit.tables import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx  # 0.1 s that a start without webhooks does not pay
+
+    from service_kit.database import Database
 
 logger = logging.getLogger(__name__)
 
@@ -105,10 +111,12 @@ def read_url(text: str, allowed: Sequence[Network]) -> httpx.URL:
     ------
     BadRequest
     """
+    from httpx import URL, InvalidURL  # noqa: PLC0415
+
     try:
-        url = httpx.URL(text)
+        url = URL(text)
         port_is_fine = url.port is None or 0 < url.port < 65_536
-    except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+    except (InvalidURL, ValueError, UnicodeError) as error:
         raise BadRequest("The url of the webhook cannot be read.") from error
     if url.scheme not in {"http", "https"} or not url.host or url.userinfo or not port_is_fine:
         raise BadRequest("The url of a webhook begins with https:// or http://, a host, and no user or password.")
@@ -192,7 +200,9 @@ class Actions:
     @cached_property
     def _client(self) -> httpx.Client:
         """Make the client for the first webhook, in the dispatcher's thread: reading certificates takes its time."""
-        return httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, transport=self._transport)
+        from httpx import Client  # noqa: PLC0415
+
+        return Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, transport=self._transport)
 
     def _run(self, order: Order) -> Mapping[str, Any]:
         with self._database.read() as uow:

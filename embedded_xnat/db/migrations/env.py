@@ -1,4 +1,4 @@
-from embedded_xnat.db.tables import Base
+from embedded_xnat.db import METADATA
 from service_kit.migrations import run_env
 
-run_env(Base.metadata)
+run_env(METADATA)

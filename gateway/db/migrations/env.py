@@ -1,4 +1,4 @@
-from gateway.db.tables import METADATA
+from gateway.db import METADATA
 from service_kit.migrations import run_env
 
 run_env(METADATA)

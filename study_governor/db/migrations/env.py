@@ -1,6 +1,4 @@
-"""Alembic environment of the governor."""
-
 from service_kit.migrations import run_env
-from study_governor.db.tables import Base
+from study_governor.db import METADATA
 
-run_env(Base.metadata)
+run_env(METADATA)

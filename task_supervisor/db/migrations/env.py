@@ -1,4 +1,4 @@
 from service_kit.migrations import run_env
-from task_supervisor.db.tables import Base
+from task_supervisor.db import METADATA
 
-run_env(Base.metadata)
+run_env(METADATA)

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
@@ -13,8 +14,7 @@ from sqlalchemy import text
 
 from service_kit import migrations
 from service_kit.database import Database
-
-PACKAGES = ["embedded_xnat", "gateway", "study_governor", "task_supervisor", "service_kit.accounts"]
+from tests.schemas import PACKAGES, at_once, step_by_step
 
 
 def folder_of(package: str) -> Path:
@@ -26,6 +26,35 @@ def test_the_newest_revision_is_the_one_alembic_names(package: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(folder_of(package)))
     assert migrations._newest(folder_of(package) / "versions") == ScriptDirectory.from_config(config).get_current_head()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_empty_database_gets_at_once_what_all_migrations_come_to(package: str, tmp_path: Path) -> None:
+    made = at_once(f"sqlite:///{tmp_path}/new.db", package)
+    assert made == step_by_step(f"sqlite:///{tmp_path}/old.db", package)
+    assert len(made) > 3
+
+
+def test_a_new_database_does_without_alembic(tmp_path: Path) -> None:
+    code = (
+        "import sys; from service_kit import migrations;"
+        f"migrations.upgrade('sqlite:///{tmp_path}/a.db', package='service_kit.accounts'); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_database_of_an_earlier_program_is_brought_on(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/archive.db"
+    config = Config()
+    config.set_main_option("script_location", str(folder_of("embedded_xnat")))
+    config.set_main_option("version_table", "embedded_xnat_version")
+    database = Database(url)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+    database.dispose()
+    assert at_once(url, "embedded_xnat") == step_by_step(f"sqlite:///{tmp_path}/old.db", "embedded_xnat")
 
 
 def test_a_database_is_migrated_and_then_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from service_kit.accounts.db.tables import Base
+from service_kit.accounts.db import METADATA
 from service_kit.migrations import run_env
 
-run_env(Base.metadata)
+run_env(METADATA)
