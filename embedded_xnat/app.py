@@ -23,6 +23,7 @@ from embedded_xnat.imports import endpoints as import_endpoints
 from embedded_xnat.imports import prearchive_endpoints
 from embedded_xnat.imports.wiring import start_imports
 from embedded_xnat.limits import SmallBodies
+from embedded_xnat.logins import active_endpoints
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
@@ -32,6 +33,7 @@ from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.site import (
     access_requests,
     config_endpoints,
+    configuration_endpoints,
     custom_forms,
     other_parts,
     people,
@@ -86,6 +88,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         login_endpoints.router,
         site_endpoints.router,
         config_endpoints.router,
+        active_endpoints.router,
         people.router,
         access_requests.router,
         custom_forms.router,
@@ -94,6 +97,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         receivers.router,
         workflows.router,
         anonymize_endpoints.router,
+        configuration_endpoints.router,
         import_endpoints.router,
         search_endpoints.router,
         prearchive_endpoints.router,

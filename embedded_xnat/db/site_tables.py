@@ -1,4 +1,4 @@
-"""Rows about the site and its events: settings, access requests, receivers, workflows, custom forms, subscriptions and what became of them.
+"""Rows about the site and its events: settings, configurations, access requests, receivers, workflows, custom forms, subscriptions and what became of them.
 
 May import SQLModel and `service_kit`.
 """
@@ -15,6 +15,7 @@ from service_kit.tables import Json, UtcDateTime, utc_now
 
 __all__ = [
     "AccessRequestRow",
+    "ConfigurationRow",
     "CustomFormRow",
     "CustomValueRow",
     "DeliveryRow",
@@ -33,6 +34,30 @@ class SiteSettingRow(Base, table=True):
 
     name: str = Field(primary_key=True, max_length=200)
     value: Any = Field(default=None, sa_type=Json, nullable=True)
+
+
+class ConfigurationRow(Base, table=True):
+    """A text that a tool is configured by; each change makes another version.
+
+    Attributes
+    ----------
+    project_id
+        Project it is for; empty for the site.
+    """
+
+    __tablename__ = "configuration"
+    __table_args__ = (UniqueConstraint("project_id", "tool", "path", "version"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(default=None, primary_key=True)
+    project_id: str = Field(default="", max_length=200)
+    tool: str = Field(max_length=100)
+    path: str = Field(max_length=500)
+    version: int
+    contents: str = Field(sa_type=Text)
+    is_enabled: bool = True
+    reason: str = Field(default="", max_length=500)
+    created_by: str = Field(max_length=64)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 
 class AccessRequestRow(Base, table=True):

@@ -1,5 +1,6 @@
 """Imports folders that lie in the inbox of the server, in the background. May import SQLModel.
 
+Files whose name ends in ``.xar`` are imported as XARs, each by itself; of the others those that are DICOM.
 Only below the inbox folder of the settings; people who may not do everything only below the folder of a project there
 that they may write to, ``INBOX/PROJECT``.
 """
@@ -24,6 +25,7 @@ from embedded_xnat.imports.options import ImportOptions, read_options
 from embedded_xnat.imports.reading import Upload, copied
 from embedded_xnat.imports.records import Overwrite
 from embedded_xnat.imports.routing import project_by_name, writable
+from embedded_xnat.imports.xar import XarImporter
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.space import disk_errors
 from service_kit.errors import ServiceError, Unavailable
@@ -31,6 +33,7 @@ from service_kit.tables import utc_now
 
 logger = logging.getLogger(__name__)
 
+XAR_SUFFIX = ".xar"
 #: Parameters that a request object shows, and that are kept for the import.
 KEPT = ("PROJECT_ID", "SUBJECT_ID", "EXPT_LABEL", "project", "subject", "session", "overwrite", "quarantine", "dest",
         "prearchive_code", "rename", "Ignore-Unparsable")  # fmt: skip
@@ -120,14 +123,25 @@ class Inbox:
         taken: list[Path] = []
         with self._archive.read() as session:
             source = self._checked(session, visitor, row.path, options)
+        found = list(_files_below(source))
+        xars = [path for path in found if _is_xar(path)]
+        uris: list[str] = []
+        for path in xars:
+            with ExitStack() as stack, disk_errors():
+                received = [(path.name, copied(path, files, stack))]
+                uris += XarImporter(self._archive, visitor, self._id_prefix).run(received, options, stack)
         with ExitStack() as stack, disk_errors():
-            for path in _files_below(source):
+            for path in found:
+                if _is_xar(path):
+                    continue
                 if not is_dicom(path):
                     upload.left_out += 1
                 elif upload.add(path.name, copied(path, files, stack)):
                     taken.append(path)
-            importer = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
-            return importer.run(upload, options, stack), taken
+            if upload.instances or not xars:
+                importer = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
+                uris += importer.run(upload, options, stack)
+        return uris, [*xars, *taken]
 
     def _clean_up(self, source: Path, taken: list[Path]) -> None:
         """Remove the files that were imported, and folders that are empty then."""
@@ -183,6 +197,10 @@ def request_document(row: InboxRequestRow) -> dict[str, Any]:
 def _options(parameters: Mapping[str, str]) -> ImportOptions:
     lowered = {name.lower(): value for name, value in parameters.items()}
     return read_options(lambda name: lowered.get(name.lower()))
+
+
+def _is_xar(path: Path) -> bool:
+    return path.suffix.lower() == XAR_SUFFIX
 
 
 def _files_below(source: Path) -> Iterator[Path]:

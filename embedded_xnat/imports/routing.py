@@ -1,5 +1,6 @@
 """Finds where an import goes: what the administrator's rules say, and which project that is. May import SQLModel."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,18 +17,25 @@ from embedded_xnat.domain.routing_rules import Rule, first_found, read_rules
 from embedded_xnat.imports.planning import project_candidates
 from embedded_xnat.imports.records import Route, Series
 from embedded_xnat.locate import locate
+from embedded_xnat.site import configurations
 
 
 def ruled_by(session: Session, path: Path) -> Route:
-    """Return where the routing expressions of enabled receivers send a file; project, subject, session by themselves.
+    """Return where the administrator's rules send a file; project, subject, session by themselves.
 
-    Which receiver took a file in is not known here, so those of all count, in the order in which they were made.
+    These are the routing expressions of enabled receivers and then the rules of the site. Which receiver took a file in
+    is not known here, so those of all count, in the order in which they were made.
     """
     statement = select(ReceiverRow).where(col(ReceiverRow.is_enabled) & col(ReceiverRow.has_rules))
     receivers = session.exec(statement.order_by(col(ReceiverRow.number))).all()
-    of_project = [rule for receiver in receivers for rule in _read_rules(receiver.project_rules)]
-    of_subject = [rule for receiver in receivers for rule in _read_rules(receiver.subject_rules)]
-    of_session = [rule for receiver in receivers for rule in _read_rules(receiver.session_rules)]
+
+    def rules(texts: Iterable[str], path: str) -> list[Rule]:
+        of_site = configurations.text_in_force(session, configurations.DICOM, path)
+        return [rule for text in (*texts, of_site) for rule in _read_rules(text)]
+
+    of_project = rules((each.project_rules for each in receivers), configurations.PROJECT_RULES)
+    of_subject = rules((each.subject_rules for each in receivers), configurations.SUBJECT_RULES)
+    of_session = rules((each.session_rules for each in receivers), configurations.SESSION_RULES)
     tags = {rule.tag for rule in (*of_project, *of_subject, *of_session)}
     text_of = (read_texts(path, tags) if tags else {}).get
     return Route(first_found(of_project, text_of), first_found(of_subject, text_of), first_found(of_session, text_of))

@@ -11,7 +11,7 @@ from embedded_xnat.anonymize.rewriting import Names, rewrite
 from embedded_xnat.anonymize.script import Script
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject, SessionExists
 from embedded_xnat.db import repository
-from embedded_xnat.db.tables import ExperimentRow, ProjectRow, SubjectRow
+from embedded_xnat.db.tables import ExperimentRow, ProjectRow, ScanRow, SubjectRow
 from embedded_xnat.dicom.elements import is_dicom
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.names import check_label
@@ -29,6 +29,7 @@ from embedded_xnat.objects import changes
 from embedded_xnat.objects.moves import bring_parts, wishes_of
 from embedded_xnat.objects.wishes import set_fields
 from embedded_xnat.resources.service import Labels, Shelf, Upload, create_resource, store_files
+from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive, Change
 from embedded_xnat.storage.files import FileStore, Stored
 from service_kit.tables import utc_now
@@ -36,7 +37,10 @@ from service_kit.tables import utc_now
 
 @dataclass(frozen=True)
 class _Target:
-    """Where a document goes: a subject and the label of a session, and the session when it is there."""
+    """Where a document goes: a subject and the label of a session, and the session when it is there.
+
+    What is of a part of a session goes to one that is there.
+    """
 
     project: ProjectRow
     subject: SubjectRow
@@ -53,7 +57,9 @@ class XarImporter:
     id_prefix: str
 
     def run(self, received: Sequence[tuple[str, Stored]], options: ImportOptions, stack: ExitStack) -> list[str]:
-        """Import a XAR, all of it or nothing; return the address of each object it has a document of.
+        """Import a XAR, all of it or nothing; return the address of each session or assessor it has a document of.
+
+        As in XNAT the address of a scan or reconstruction is that of its session.
 
         Raises
         ------
@@ -67,18 +73,19 @@ class XarImporter:
             targets = [self._target(session, each, options.wanted) for each in documents]
             scripts = anonymize.in_force(session, anonymize.SITE, targets[0].project.id)
         if len({target.label for target in targets}) > 1:
-            raise BadRequest("A XAR is of assessors of one imaging session; send those of each session on their own.")
+            raise BadRequest("A XAR is of parts of one imaging session; send those of each session on their own.")
         names = Names(targets[0].project.id, targets[0].subject.label, targets[0].label)
         documents = [_anonymized(each, scripts, names, files=files, stack=stack) for each in documents]
         with self.archive.change() as change:
-            return [self._store(change, each, options) for each in documents]
+            uris = [self._store(change, each, options) for each in documents]
+        return list(dict.fromkeys(uris))
 
     def _target(self, session: Session, filled: FilledDocument, wanted: Route) -> _Target:
         """Find where a document goes: what the request says counts more than what the document says."""
         identity = filled.document.identity
+        if filled.kind is not ObjectKind.EXPERIMENT:
+            return self._target_of_part(session, filled.document, wanted)
         project = self._project(session, wanted.project_id or identity.get("project"))
-        if not filled.is_session:
-            return self._target_of_assessor(session, project, filled.document, wanted)
         experiment = None if wanted.session_label else _restored(session, project, identity.get("id"))
         label = wanted.session_label or identity.get("label") or (experiment.label if experiment is not None else "")
         check_label(label, what="session label")
@@ -91,12 +98,26 @@ class XarImporter:
             raise BadRequest("The document names no subject of the project (subject_ID); make the subject first.")
         return _Target(project, subject, label, experiment)
 
-    def _target_of_assessor(self, session: Session, project: ProjectRow, document: Document, wanted: Route) -> _Target:
-        key = check_label(wanted.session_label or document.identity.get("imagesession_id") or "", what="session label")
+    def _target_of_part(self, session: Session, document: Document, wanted: Route) -> _Target:
+        """Find the session that a part is of, by its label in the project, or by its id."""
+        named = document.identity.get("imagesession_id") or document.identity.get("image_session_id")
+        key = check_label(wanted.session_label or named or "", what="session label")
+        project_id = wanted.project_id or document.identity.get("project")
+        if project_id is None and (found := repository.experiment_by_id(session, key)) is not None:
+            project_id = found.project_id
+        project = self._project(session, project_id)
         experiment = repository.experiment_of(session, project.id, key)
         subject = None if experiment is None else repository.subject_by_id(session, experiment.subject_id or "")
-        if experiment is None or subject is None or experiment.session_id is not None:
-            raise BadRequest("The document of an assessor names no session of the project (imageSession_ID).")
+        if (
+            experiment is None
+            or subject is None
+            or experiment.project_id != project.id  # one that is only shown here is changed in its own project
+            or not MODEL.is_a(experiment.xsi_type, "xnat:imageSessionData")
+        ):
+            raise BadRequest(
+                "The document of a part names no imaging session of the project: an assessor by imageSession_ID, "
+                "a scan or reconstruction by image_session_ID; the request may name it, too (session=)."
+            )
         return _Target(project, subject, experiment.label, experiment)
 
     def _project(self, session: Session, name: str | None) -> ProjectRow:
@@ -111,10 +132,10 @@ class XarImporter:
         target = self._target(change.session, filled, options.wanted)
         overwrite = options.overwrite or Overwrite.NONE
         uri = f"/data/archive/projects/{target.project.id}/subjects/{target.subject.label}/experiments/{target.label}"
-        if not filled.is_session:
+        if filled.kind is not ObjectKind.EXPERIMENT:
             assert target.experiment is not None
-            shelves, assessor = self._put_assessor(change, target, target.experiment, filled, overwrite=overwrite)
-            uri += f"/assessors/{assessor.label}"
+            shelves, row = self._put_part(change, target, target.experiment, filled, overwrite=overwrite)
+            uri += f"/assessors/{row.label}" if isinstance(row, ExperimentRow) else ""
         else:
             experiment = self._put_session(change, target, filled.document, overwrite)
             if options.quarantine or target.project.quarantine_code:
@@ -149,6 +170,29 @@ class XarImporter:
         bring_parts(session, self.visitor, row, document)
         session.flush()
         return row
+
+    def _put_part(
+        self,
+        change: Change,
+        target: _Target,
+        experiment: ExperimentRow,
+        filled: FilledDocument,
+        *,
+        overwrite: Overwrite,
+    ) -> tuple[list[tuple[Shelf, Upload]], ExperimentRow | ScanRow]:
+        if filled.kind is ObjectKind.ASSESSOR:
+            return self._put_assessor(change, target, experiment, filled, overwrite=overwrite)
+        session, document = change.session, filled.document
+        key = document.identity.get("id", "")
+        row = repository.scan_of(session, experiment.id, filled.kind, key)
+        if row is not None:
+            refuse(list(_part_findings(row, document, overwrite=overwrite)), overwrite)
+        bring_parts(session, self.visitor, experiment, Document(experiment.xsi_type, parts={filled.kind: (document,)}))
+        session.flush()
+        change.archived.add(experiment.id)
+        row = repository.scan_of(session, experiment.id, filled.kind, key)
+        assert row is not None
+        return self._shelves(change, self._located(target.project, experiment), filled, overwrite), row
 
     def _put_assessor(
         self,
@@ -231,11 +275,24 @@ def _findings(
             yield Finding(code, Severity.FAIL, f"The session that is there has another {what}.")
     if _differ(row.data.get("UID"), _uid(document)):
         yield Finding(5, Severity.CONFLICT, "The session that is there is of another DICOM study.")
-    uids = {scan.scan_id: scan.data.get("UID") for scan in repository.scans_of(session, row.id)}
-    for scan in document.parts.get(ObjectKind.SCAN, ()):
-        key = scan.identity.get("id", "")
-        if _differ(uids.get(key), _uid(scan)):
-            yield Finding(17, Severity.CONFLICT, f"Scan {key} is there with another series.")
+    scans = {scan.scan_id: scan for scan in repository.scans_of(session, row.id)}
+    for part in document.parts.get(ObjectKind.SCAN, ()):
+        if (scan := scans.get(part.identity.get("id", ""))) is not None:
+            yield from _series_findings(scan, part)
+
+
+def _part_findings(row: ScanRow, document: Document, *, overwrite: Overwrite) -> Iterator[Finding]:
+    """Yield what stands against putting the document of a scan or reconstruction in the place of what is there."""
+    if overwrite is Overwrite.NONE:
+        yield Finding(16, Severity.CONFLICT, f"{row.scan_id} is there already; retry with overwrite=append.")
+    if row.xsi_type != document.xsi_type:
+        yield Finding(19, Severity.FAIL, f"{row.scan_id} is there as something of another type.")
+    yield from _series_findings(row, document)
+
+
+def _series_findings(row: ScanRow, document: Document) -> Iterator[Finding]:
+    if _differ(row.data.get("UID"), _uid(document)):
+        yield Finding(17, Severity.CONFLICT, f"Scan {row.scan_id} is there with another series.")
 
 
 def _uid(document: Document) -> str | None:

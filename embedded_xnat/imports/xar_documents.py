@@ -1,12 +1,15 @@
 """Reads the documents of a XAR: what they say about objects, and which files belong to them. May import lxml; pure otherwise.
 
-A XAR is an archive with the XML of one imaging session, or of assessors of one session, at its root, and with the files
-that the resource elements of the documents name (XNAT documentation, StoreXAR). A resource element names one file, or
-a catalog whose entries lie beside it.
+A XAR is an archive with the XML of one imaging session, or of scans, reconstructions and assessors of one session, at its
+root, and with the files that the resource elements of the documents name (XNAT documentation, StoreXAR). A resource
+element names one file, the images of a series, a folder with a pattern for what belongs to it, or a catalog whose entries
+lie beside it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,16 +18,42 @@ from lxml import etree
 from embedded_xnat.contract.errors import BadName, BadRequest
 from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.names import check_file_path
+from embedded_xnat.domain.patterns import read_pattern
 from embedded_xnat.domain.xml_documents import XSI_TYPE, Document, parse_xml, read_element
 from embedded_xnat.schema.registry import MODEL
 
-_SINGLE = frozenset({"resource", "imageResource"})
-_CATALOG = frozenset({"resourceCatalog", "dicomCatalog"})
+
+class Naming(StrEnum):
+    """How a resource element names its files."""
+
+    FILES = "files"
+    CATALOG = "catalog"
+    FOLDER = "folder"
+
+
+#: How the types of resources name their files; dicomSeries names an image by each of its imageSet.
+_NAMINGS = {
+    "resource": Naming.FILES,
+    "imageResource": Naming.FILES,
+    "dicomSeries": Naming.FILES,
+    "resourceCatalog": Naming.CATALOG,
+    "dicomCatalog": Naming.CATALOG,
+    "resourceSeries": Naming.FOLDER,
+    "imageResourceSeries": Naming.FOLDER,
+}
+_DICOM_SERIES = "dicomSeries"
 #: Elements of an object that hold its resources.
 _HOLDERS = ("{*}resources/{*}resource", "{*}file", "{*}out/{*}file", "{*}in/{*}file")
 _PARTS = (
     ("{*}scans/{*}scan", ObjectKind.SCAN),
     ("{*}reconstructions/{*}reconstructedImage", ObjectKind.RECONSTRUCTION),
+)
+#: What a document may be of.
+_KINDS = (
+    ("xnat:imageSessionData", ObjectKind.EXPERIMENT),
+    ("xnat:imageScanData", ObjectKind.SCAN),
+    ("xnat:reconstructedImageData", ObjectKind.RECONSTRUCTION),
+    ("xnat:derivedData", ObjectKind.ASSESSOR),
 )
 
 
@@ -36,13 +65,19 @@ class NamedResource:
     ----------
     part
         Kind and id of the scan or reconstruction it belongs to; None when it belongs to the object of the document.
-    uri
-        Path of the file, or of the catalog, in the XAR.
+    uris
+        Paths in the XAR: of the files, of the catalog, or of the folder.
+    pattern
+        What is found in the name of each file of the folder that belongs to the resource; None for all of them.
+    count
+        How many these are, where the document says so.
     """
 
     label: str
-    uri: str
-    is_catalog: bool
+    naming: Naming
+    uris: tuple[str, ...]
+    pattern: re.Pattern[str] | None = None
+    count: int | None = None
     format: str | None = None
     content: str | None = None
     description: str | None = None
@@ -54,13 +89,9 @@ class XarDocument:
     """What one document says: the object, its resources, and the assessors in it."""
 
     document: Document
+    kind: ObjectKind
     resources: tuple[NamedResource, ...] = ()
     assessors: tuple["XarDocument", ...] = ()
-
-    @property
-    def is_session(self) -> bool:
-        """Whether it is of an imaging session; else it is of an assessor."""
-        return MODEL.is_a(self.document.xsi_type, "xnat:imageSessionData")
 
 
 @dataclass(frozen=True)
@@ -80,43 +111,78 @@ class CatalogEntry:
 
 
 def read_xar_document(body: bytes) -> XarDocument:
-    """Read the document of a session or assessor, with the resources it names.
+    """Read the document of a session, or of a part of one, with the resources it names.
 
     Raises
     ------
     BadRequest, BadField
         If it is of something else, or names files in a way that cannot be followed.
     """
-    found = _read(parse_xml(body))
-    if not (found.is_session or MODEL.is_a(found.document.xsi_type, "xnat:derivedData")):
-        raise BadRequest("A document at the root of a XAR is of an imaging session, or of an assessor of one.")
-    return found
+    return _read(parse_xml(body))
 
 
 def _read(element: Any) -> XarDocument:
+    document = read_element(element)
+    kind = next((kind for base, kind in _KINDS if MODEL.is_a(document.xsi_type, base)), None)
+    if kind is None:
+        raise BadRequest(
+            "A document at the root of a XAR is of an imaging session, or of a scan, reconstruction or assessor of one."
+        )
     resources = list(_resources(element))
-    for path, kind in _PARTS:
+    if kind in {each for _, each in _PARTS}:
+        resources = [replace(each, part=(kind, document.identity.get("id", ""))) for each in resources]
+    for path, part_kind in _PARTS:
         for part in element.iterfind(path):
             key = part.get("ID") or ""
-            resources += [replace(each, part=(kind, key)) for each in _resources(part)]
+            resources += [replace(each, part=(part_kind, key)) for each in _resources(part)]
     assessors = tuple(_read(each) for each in element.iterfind("{*}assessors/{*}assessor"))
-    return XarDocument(read_element(element), tuple(resources), assessors)
+    if any(each.kind is not ObjectKind.ASSESSOR for each in assessors):
+        raise BadRequest("The document of a session has something among its assessors that is none.")
+    return XarDocument(document, kind, tuple(resources), assessors)
 
 
 def _resources(element: Any) -> Iterator[NamedResource]:
     for path in _HOLDERS:
         for each in element.iterfind(path):
-            local_type = (each.get(XSI_TYPE) or "resource").rpartition(":")[2]
-            if local_type not in _SINGLE | _CATALOG:
-                raise BadRequest(
-                    "The document has a resource that names its files in a way that this server does not follow; "
-                    "it follows the URI of an xnat:resource, and of an xnat:resourceCatalog."
-                )
-            if not each.get("URI"):  # it only says that there is such a resource, as an exported document does
-                continue
-            said = {name: each.get(name) or None for name in ("format", "content", "description")}
-            label = each.get("label") or said["format"] or said["content"] or "files"
-            yield NamedResource(label, xar_path(each.get("URI")), local_type in _CATALOG, **said)
+            found = _resource(each)
+            if found is not None:
+                yield found
+
+
+def _resource(element: Any) -> NamedResource | None:
+    """Return what an element names; None when it only says that there is a resource, as an exported document does."""
+    local_type = (element.get(XSI_TYPE) or "resource").rpartition(":")[2]
+    naming = _NAMINGS.get(local_type)
+    if naming is None:
+        raise BadRequest(
+            "The document has a resource of a type that this server does not follow to its files; "
+            f"it follows those of {', '.join(_NAMINGS)}."
+        )
+    uris = [element.get("URI")] if element.get("URI") else []
+    pattern = None
+    if naming is Naming.FOLDER:
+        uris = [element.get("path")] if element.get("path") else []
+        pattern = _pattern(element.get("pattern"))
+    elif local_type == _DICOM_SERIES:
+        uris = [image.get("URI") or "" for image in element.iterfind("{*}imageSet/{*}image")]
+    if not uris:
+        return None
+    said = {name: element.get(name) or None for name in ("format", "content", "description")}
+    label = element.get("label") or said["format"] or said["content"] or "files"
+    paths = tuple(xar_path(uri.rstrip("/") if naming is Naming.FOLDER else uri) for uri in uris)
+    count = element.get("count") or ""
+    is_counted = naming is Naming.FOLDER and count.isascii() and count.isdigit() and len(count) < 10
+    return NamedResource(label, naming, paths, pattern, int(count) if is_counted else None, **said)
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    """Return the pattern of a series of files; as in XNAT, it has to be found in a name somewhere."""
+    if not text:
+        return None
+    try:
+        return read_pattern(text)
+    except ValueError as error:
+        raise BadRequest(f"A series of files in the document cannot be followed: {error}.") from error
 
 
 def read_catalog(body: bytes) -> list[CatalogEntry]:

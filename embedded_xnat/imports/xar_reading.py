@@ -5,9 +5,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from embedded_xnat.contract.errors import BadRequest
+from embedded_xnat.domain.addresses import ObjectKind
 from embedded_xnat.domain.xml_documents import MAX_BYTES, Document
 from embedded_xnat.imports.xar_documents import (
     NamedResource,
+    Naming,
     XarDocument,
     folder_of,
     read_catalog,
@@ -15,6 +17,10 @@ from embedded_xnat.imports.xar_documents import (
 )
 from embedded_xnat.storage.files import FileStore, Stored
 from embedded_xnat.storage.unpacking import CHUNK, entries
+
+#: How long all searches for names of a series may take together, in steps at the worst: a pattern with two repeats
+#: takes the third power of a name's length.
+MAX_STEPS = 5_000_000_000
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,13 @@ class FilledDocument:
     """What a document says about an object, with the files that it names, and the assessors in it."""
 
     document: Document
-    is_session: bool
+    kind: ObjectKind
     resources: tuple[FilledResource, ...]
     assessors: tuple["FilledDocument", ...] = ()
 
 
 def read_xar(received: Sequence[tuple[str, Stored]], files: FileStore, stack: ExitStack) -> list[FilledDocument]:
-    """Return the documents of a XAR: one of a session, or some of assessors.
+    """Return the documents of a XAR: one of a session, or some of its parts.
 
     The temporary files live as long as the stack.
 
@@ -52,8 +58,8 @@ def read_xar(received: Sequence[tuple[str, Stored]], files: FileStore, stack: Ex
     found = [read_xar_document(_bytes_of(unpacked.pop(name))) for name in names]
     if not found:
         raise BadRequest("The XAR has no XML document of a session at its root.")
-    if len(found) > 1 and any(each.is_session for each in found):
-        raise BadRequest("A XAR is of one imaging session, or of assessors of one; send each session on its own.")
+    if len(found) > 1 and any(each.kind is ObjectKind.EXPERIMENT for each in found):
+        raise BadRequest("A XAR is of one imaging session, or of parts of one; send each session on its own.")
     shelves = _Files(unpacked)
     filled = [shelves.fill(each) for each in found]
     if shelves.unnamed:
@@ -102,6 +108,11 @@ class _Files:
 
     def __init__(self, unpacked: dict[str, Stored]) -> None:
         self.unnamed = dict(unpacked)
+        self._steps = 0
+        self._names: dict[str, list[str]] = {}
+        for path in unpacked:
+            folder, _, name = path.rpartition("/")
+            self._names.setdefault(folder, []).append(name)
         folders = _folders(unpacked)
         is_session_folder = len(folders) == 1 and all("/" in name for name in unpacked)
         self._bases = ("", f"{next(iter(folders))}/") if is_session_folder else ("",)
@@ -116,18 +127,39 @@ class _Files:
                 files[path] = stored
         resources = tuple(FilledResource(named, tuple(files.items())) for named, files in shelves.values())
         assessors = tuple(self.fill(each) for each in found.assessors)
-        return FilledDocument(found.document, found.is_session, resources, assessors)
+        return FilledDocument(found.document, found.kind, resources, assessors)
 
     def _files_of(self, named: NamedResource) -> Iterable[tuple[str, Stored]]:
-        if not named.is_catalog:
-            yield named.uri.rpartition("/")[2], self._take(named.uri)
-            return
-        folder = folder_of(named.uri)
-        for entry in read_catalog(_bytes_of(self._take(named.uri))):
+        if named.naming is Naming.CATALOG:
+            yield from self._catalogued(named.uris[0])
+        elif named.naming is Naming.FOLDER:
+            yield from self._matching(named)
+        else:
+            for uri in named.uris:
+                yield uri.rpartition("/")[2], self._take(uri)
+
+    def _catalogued(self, uri: str) -> Iterable[tuple[str, Stored]]:
+        folder = folder_of(uri)
+        for entry in read_catalog(_bytes_of(self._take(uri))):
             stored = self._take(f"{folder}{entry.path}")
             if entry.md5 not in {None, stored.md5}:
                 raise BadRequest("A file of the XAR has another digest than its catalog says; nothing was stored.")
             yield entry.path, stored
+
+    def _matching(self, named: NamedResource) -> Iterable[tuple[str, Stored]]:
+        """Yield the files of a folder, not of those in it, in whose names the pattern is found."""
+        names = [name for base in self._bases for name in self._names.get(f"{base}{named.uris[0]}", ())]
+        if named.pattern is not None:
+            self._steps += sum(len(name) ** 3 for name in names)
+            if self._steps > MAX_STEPS:
+                raise BadRequest("The XAR has too many files for its patterns; name them by catalogs.")
+            names = [name for name in names if named.pattern.search(name) is not None]
+        if not names or named.count not in {None, len(names)}:
+            raise BadRequest(
+                "A series of files of the document is not in the XAR, or not as many of them as it says; nothing was stored."
+            )
+        for name in names:
+            yield name, self._take(f"{named.uris[0]}/{name}")
 
     def _take(self, path: str) -> Stored:
         for base in self._bases:

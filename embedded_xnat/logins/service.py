@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import delete, func
@@ -173,6 +173,32 @@ class Logins:
         with self._lock:
             self._live = {key: live for key, live in self._live.items() if live.visitor.username != username}
 
+    def active(self) -> dict[str, list[str]]:
+        """Return the logins that are open, by user: something that stands for each, with which nobody can log in."""
+        horizon = utc_now() - timedelta(seconds=self.idle_s)
+        with self._database.read() as uow:
+            rows = uow.session.exec(select(LoginRow).order_by(col(LoginRow.username), col(LoginRow.digest)))
+            logins = [(row.username, row.digest, row.last_used_at) for row in rows]
+        found: dict[str, list[str]] = {}
+        for username, digest, stored_at in logins:
+            live = self._live.get(digest)
+            used_at = stored_at if live is None else max(stored_at, datetime.fromtimestamp(live.used_at, UTC))
+            if used_at > horizon:
+                found.setdefault(username, []).append(_shown(digest))
+        return found
+
+    def end_logins(self, username: str, *, but: str | None = None) -> list[str]:
+        """End the logins of a user, but not one of them; return what stood for each in `active`."""
+        kept = None if but is None else _digest(but)
+        with self._database.write() as uow:
+            rows = uow.session.exec(select(LoginRow).where(LoginRow.username == username)).all()
+            ended = [row.digest for row in rows if row.digest != kept]
+            uow.session.connection().execute(delete(LoginRow).where(col(LoginRow.digest).in_(ended)))
+        with self._lock:
+            for digest in ended:
+                self._live.pop(digest, None)
+        return [_shown(digest) for digest in sorted(ended)]
+
     def issue_token(self, username: str) -> AliasToken:
         """Issue an alias token for a user.
 
@@ -303,3 +329,8 @@ class Logins:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _shown(digest: str) -> str:
+    """Return what stands for a login in a list; it looks like the id of one."""
+    return digest[:32].upper()

@@ -1,7 +1,8 @@
 """Endpoints of the site's DICOM receivers. For administrators. May import FastAPI.
 
 This server opens no port: what is defined here is kept and given back as XNAT does, and every answer says in `remark`
-what becomes of it. Routing expressions are applied (`embedded_xnat.imports.routing`), whatever way images come in.
+what becomes of it. Routing expressions are applied (`embedded_xnat.imports.routing`), whatever way images come in, and
+before the rules of the site (`embedded_xnat.site.configurations`).
 """
 
 import re

@@ -101,6 +101,11 @@ TABLE = [
     ("GET", "/xapi/events/events", ANYBODY),
     ("GET", "/xapi/customforms", ANYBODY),
     ("GET", "/data/services/tokens/issue", LOGGED_IN),
+    ("GET", "/data/config/tool/path", LOGGED_IN),
+    ("GET", f"{P}/config/tool/path", READ),
+    ("PUT", f"{P}/config/tool/path", MANAGE),
+    ("PUT", "/data/config/tool/path", SITE_CHANGE),
+    ("GET", "/xapi/users/active", SITE_READ),
     ("PUT", "/data/projects/NEW_WHO", LOGGED_IN),
     ("GET", "/data/users", SITE_READ),
     ("GET", "/xapi/users", SITE_READ),
@@ -118,6 +123,8 @@ TABLE = [
     ("GET", "/xapi/nonsense", (401, *[404] * 7)),
 ]
 BODIES = {
+    "/data/config/tool/path": b"text",
+    "/data/projects/P/config/tool/path": b"text",
     "/data/projects": b'<xnat:Project xmlns:xnat="http://nrg.wustl.edu/xnat" ID="P"><xnat:name>P</xnat:name></xnat:Project>',
     "/xapi/custom-fields/projects/P/fields": b'{"a": 1}',
     "/xapi/events/prefs": b'{"enabled": true}',
@@ -141,6 +148,8 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Test
         assert admin.put(P).is_success
         for role in ("Owner", "Member", "Collaborator"):
             assert admin.put(f"{P}/users/{role}s/{role.lower()}").is_success
+        for place in ("/data", P):
+            assert admin.put(f"{place}/config/tool/path", content=b"text").is_success
         for role in ROLES:
             make_targets(admin, role)
         found = {role: client_of(server, role) for role in ROLES[2:]}

@@ -1,6 +1,7 @@
 """Folders in the inbox of the server: who may import from which, and what becomes of them."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,26 @@ def test_a_folder_of_the_inbox_becomes_a_session(ask, inbox, dicom, admin, rows)
     assert found["sessionPath"] == str(inbox / "P")
     assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
     assert (inbox / "P" / "visit" / "a").exists()
+
+
+def test_xars_of_the_inbox_are_imported_beside_images(ask, inbox, dicom, admin, rows, session_uri) -> None:
+    spaces = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    named = "<xnat:image_session_ID>S1_MR1</xnat:image_session_ID>"
+    file = '<xnat:file label="R" URI="f.bin" xsi:type="xnat:resource"/>'
+    with zipfile.ZipFile(inbox / "P" / "scan.XAR", "w") as archive:
+        archive.writestr("scan.xml", f'<xnat:MRScan {spaces} ID="9">{named}{file}</xnat:MRScan>')
+        archive.writestr("f.bin", b"bytes")
+    (inbox / "P" / "a").write_bytes(dicom())
+    found = ask("P", PROJECT_ID="P", cleanupAfterImport="true")
+    uri = f"/data/archive{session_uri.removeprefix('/data')}"
+    assert (found["status"], found["resolution"].split()) == ("Completed", [uri, ARCHIVED])
+    assert admin.get(f"{session_uri}/scans/9/resources/R/files/f.bin").content == b"bytes"
+    assert [path.name for path in inbox.rglob("*")] == ["Q"]
+    (inbox / "P").mkdir()
+    (inbox / "P" / "broken.xar").write_bytes(b"no archive")
+    found = ask("P", PROJECT_ID="P", cleanupAfterImport="true")
+    assert (found["status"], found["resolution"]) == ("Failed", "The body is neither a zip nor a tar archive.")
+    assert (inbox / "P" / "broken.xar").exists()
 
 
 def test_what_was_imported_is_cleaned_up_when_asked_for_and_nothing_else(ask, inbox, dicom) -> None:

@@ -170,6 +170,69 @@ def test_assessors_come_inside_a_session_or_on_their_own(send, xar, admin, rows)
     assert admin.get(f"{uri}/resources/DATA/files/m.csv").content == b"2"
 
 
+ALONE = dict.fromkeys(("notes/n.txt", "SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm"))
+SERIES = '<xnat:file label="RAW" path="raw/" pattern="\\.dcm$" count="2" xsi:type="xnat:imageResourceSeries"/>'
+
+
+def part(element: str = "MRScan", head: str = 'ID="9" UID="1.2.9"', inner: str = SERIES, of: str = "S1_MR1") -> str:
+    inner = f"<xnat:image_session_ID>{of}</xnat:image_session_ID>{inner}"
+    return f'<xnat:{element} {SPACES} {head} project="P">{inner}</xnat:{element}>'
+
+
+def test_a_scan_comes_on_its_own_with_a_series_of_files(send, xar, admin, rows, image, session_uri) -> None:
+    files = {"raw/1.dcm": image, "raw/2.dcm": b"second"}
+    answer = send(xar(part(), **ALONE, **files), handler="XAR")
+    assert (answer.status_code, answer.text) == (200, f"/data/archive{session_uri.removeprefix('/data')}\r\n")
+    assert [row["ID"] for row in rows(admin.get(f"{session_uri}/scans"))] == ["3", "9"]
+    found = rows(admin.get(f"{session_uri}/scans/9/resources/RAW/files"))
+    assert [row["Name"] for row in found] == ["1.dcm", "2.dcm"]
+    assert admin.get(f"{session_uri}/scans/9/resources/RAW/files/1.dcm").content == image
+    other = xar(part(head='ID="9" UID="9.9"'), **ALONE, **files)
+    for body, overwrite, status, says in (
+        (xar(part(), **ALONE, **files), "none", 409, "(code 16)"),
+        (xar(part(), **ALONE, **files), "append", 200, ""),
+        (other, "append", 409, "(code 17)"),
+        (xar(part("CTScan"), **ALONE, **files), "delete", 409, "(code 19)"),
+        (other, "delete", 200, ""),
+    ):
+        answer = send(body, handler="XAR", overwrite=overwrite)
+        assert (answer.status_code, says in answer.text) == (status, True), answer.text
+    assert len(rows(admin.get(f"{session_uri}/scans/9/files"))) == 2
+
+
+def test_parts_of_several_kinds_come_together_for_one_session(send, xar, admin, rows, session_uri) -> None:
+    out = '<xnat:out><xnat:file label="SEG" URI="out/seg.nii" xsi:type="xnat:imageResource"/></xnat:out>'
+    images = "".join(f'<xnat:image URI="set/{n}.dcm" sop_instance_UID="1.{n}"/>' for n in (1, 2))
+    series = f'<xnat:file label="DCM" UID="1" xsi:type="xnat:dicomSeries"><xnat:imageSet>{images}</xnat:imageSet></xnat:file>'
+    documents = {
+        "recon.xml": part("ReconstructedImage", 'ID="R1"', out),
+        "scan.xml": part(inner=series, of="CF_E00001"),
+        "qc.xml": assessor('project="P" label="QC2"'),
+    }
+    files = {"out/seg.nii": b"seg", "set/1.dcm": b"1", "set/2.dcm": b"2", "out/m.csv": b"3"}
+    answer = send(xar(None, **ALONE, **documents, **files), handler="XAR")
+    uri = f"/data/archive{session_uri.removeprefix('/data')}"
+    assert (answer.status_code, answer.text.split()) == (200, [uri, f"{uri}/assessors/QC2"])
+    assert admin.get(f"{session_uri}/reconstructions/R1/out/resources/SEG/files/seg.nii").content == b"seg"
+    assert [row["Name"] for row in rows(admin.get(f"{session_uri}/scans/9/files"))] == ["1.dcm", "2.dcm"]
+    elsewhere = {**documents, "scan.xml": part(inner="", of="OTHER")}
+    assert send(xar(None, **ALONE, **elsewhere, **files), handler="XAR", overwrite="append").status_code == 400
+
+
+def test_a_part_goes_into_no_session_that_is_only_shown_in_the_project(send, xar, as_user, admin, session_uri) -> None:
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/Q/users/Members/mary")
+    admin.put(f"{session_uri}/projects/Q")
+    for document in (
+        part(inner=""),
+        part(inner="", of="CF_E00001"),
+        assessor(inner=ASSESSOR.partition("</xnat:out>")[2]),
+    ):
+        answer = send(xar(document, **ALONE), as_user("mary"), handler="XAR", project="Q")
+        assert (answer.status_code, "image_session_ID" in answer.text) == (400, True), answer.text
+    assert admin.get(f"{session_uri}/scans/9").status_code == 404
+
+
 def test_scripts_change_the_images_of_a_xar_too(send, xar, admin, dicom) -> None:
     script = 'version "6.1"\n(0010,0010) := subject\n- (0010,0020)'
     assert admin.put("/xapi/anonymize/site", content=script, headers={"Content-Type": "text/plain"}).status_code == 200
@@ -190,6 +253,7 @@ UNSOUND = {
     "a type that nobody knows": {"document": session().replace("MRSession", "XYSession")},
     "two sessions": {"other.xml": session()},
     "a session and an assessor": {"other.xml": assessor()},
+    "a session and a scan": {"other.xml": part(inner="")},
     "an unknown field": {"document": session(f"{SCAN}<xnat:nonsense>1</xnat:nonsense>{NOTES}")},
     "a file that is not there": {"document": session(SCAN + NOTES.replace("notes/n.txt", "notes/lost.txt"))},
     "a file that nothing names": {"notes/more.txt": b"x"},
@@ -197,7 +261,15 @@ UNSOUND = {
     "a path upwards": {"document": session().replace("notes/n.txt", "../../secret")},
     "an absolute path": {"document": session().replace("notes/n.txt", "/etc/passwd")},
     "an address": {"document": session().replace("notes/n.txt", "http://127.0.0.1/x")},
-    "a series of files": {"document": session().replace('"xnat:resource"', '"xnat:resourceSeries"')},
+    "files named in another way": {"document": session().replace('"xnat:resource"', '"xnat:qcSeries"')},
+    "a series without files": {"document": part(), **ALONE},
+    "a series of fewer files": {"document": part(), **ALONE, "raw/1.dcm": b"1"},
+    "a series that leads out": {"document": part(inner=SERIES.replace("raw/", "../raw")), **ALONE},
+    "a pattern that takes for ever": {"document": part(inner=SERIES.replace("dcm$", "(a+)+$")), **ALONE},
+    "a pattern that is none": {"document": part(inner=SERIES.replace("dcm$", "(")), **ALONE},
+    "a scan among the assessors": {
+        "document": session(f'{SCAN}<xnat:assessors><xnat:assessor xsi:type="xnat:mrScanData"/></xnat:assessors>')
+    },
     "a catalog that is none": {"SCANS/7/DICOM/c.xml": session()},
     "a catalog with an entity": {"SCANS/7/DICOM/c.xml": DTD + CATALOG % ""},
     "a catalog that leads out": {"SCANS/7/DICOM/c.xml": (CATALOG % "").replace("sub/a.dcm", "../../../x")},

@@ -1,10 +1,13 @@
 """Logins: sessions, tokens, guests, and what a browser has to send."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 from starlette.testclient import TestClient
 
+from embedded_xnat.db.tables import LoginRow
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 
@@ -214,3 +217,32 @@ def test_a_page_of_another_site_changes_nothing_whatever_the_login(server, admin
     assert admin.get(f"{session_uri}/scans/3").status_code == 200
     same = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
     assert server.put("/data/projects/A", auth=("admin", PASSWORD), headers={**BROWSER, **same}).status_code == 200
+
+
+def test_administrators_see_who_is_logged_in_without_being_able_to_be_them(server, admin, as_user) -> None:
+    zoe, again = as_user("zoe"), as_user("zoe")
+    found = admin.get("/xapi/users/active").json()
+    assert (set(found), found["zoe"]["count"]) == ({"admin", "zoe"}, 2)
+    ids = found["zoe"]["sessions"]
+    assert [bool(re.fullmatch("[0-9A-F]{32}", each)) for each in ids] == [True, True]
+    assert TestClient(server.app, cookies={"JSESSIONID": ids[0]}).get("/data/projects").status_code == 401
+    assert zoe.get("/xapi/users/active").status_code == 403
+    assert zoe.get("/xapi/users/active/admin").status_code == 403
+    assert zoe.delete("/xapi/users/active/admin").status_code == 403
+    assert zoe.get("/xapi/users/active/zoe").json() == admin.get("/xapi/users/active/zoe").json() == ids
+    assert len(zoe.delete("/xapi/users/active/zoe").json()) == 1
+    assert [client.get("/data/projects").status_code for client in (zoe, again)] == [200, 401]
+    assert admin.delete("/xapi/users/active/zoe").status_code == 200
+    assert zoe.get("/data/projects").status_code == 401
+    assert admin.get("/xapi/users/active/zoe").status_code == 404
+    assert admin.delete("/xapi/users/active/zoe").status_code == 404
+
+
+def test_an_idle_login_is_not_listed_as_one(server, admin, as_user) -> None:
+    as_user("zoe")
+    with server.app.state.archive.change() as change:
+        for row in change.session.exec(select(LoginRow).where(LoginRow.username == "zoe")):
+            row.last_used_at -= timedelta(hours=1)
+            change.session.add(row)
+    server.app.state.logins._live.clear()
+    assert list(admin.get("/xapi/users/active").json()) == ["admin"]
