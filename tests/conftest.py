@@ -33,7 +33,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 class ByHouse(LoadScopeScheduling):
     """Gives whole files to workers; those that share something dear, such as a house, as one."""
 
-    TOGETHER = ("tests/e2e/", "tests/integration/tasks/")
+    TOGETHER = ("tests/e2e/", "tests/integration/tasks/", "tests/integration/prefect/")
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]

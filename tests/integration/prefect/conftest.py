@@ -37,6 +37,7 @@ class Process:
 
     def __init__(self, name: str, *, environment: dict[str, str], log: Path):
         self.log = log
+        self.worker = environment.get("COHORTFLOW_WORKER_NAME")
         path = os.pathsep.join([str(REPOSITORY), str(TINY.parent.parent)])
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
@@ -105,6 +106,11 @@ class Place:
             wait_for(lambda: "started!" in worker.log.read_text(), timeout_s=START_S, what="the worker's start")
         return worker
 
+    def worker(self, name: str) -> Process:
+        """Return the worker of that name that an earlier test left alive, or a new one."""
+        alive = [one for one in self.processes if one.worker == name and one.popen.poll() is None]
+        return alive[0] if alive else self.start_worker(name)
+
     def _start(self, name: str, environment: dict[str, str], log: str) -> Process:
         process = Process(name, environment={"COHORTFLOW_LOG_LEVEL": "INFO", **environment}, log=self.folder / log)
         self.processes.append(process)
@@ -144,10 +150,14 @@ class Place:
         self.post(f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
 
     def end_workers(self) -> None:
-        """End what a test left, so that the next one starts alone."""
+        """End what tests left, so that the next one starts alone."""
         for process in self.processes:
             if process is not self.server and process.popen.poll() is None:
                 process.kill()
+        self.delete_runs()
+
+    def delete_runs(self) -> None:
+        """Delete what still waits or runs."""
         for run in self.post("/flow_runs/filter", {}):
             if run["state"]["type"] not in {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}:
                 self.client.delete(f"/flow_runs/{run['id']}")
@@ -195,11 +205,19 @@ def diary(tmp_path):
     return Diary(tmp_path / "diary")
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A server of this module's own; the diary of each test is its own too."""
+@pytest.fixture(scope="session")
+def place_of_all(tmp_path_factory):
+    """The server of all tests of this folder."""
     pytest.importorskip("prefect")
     place = Place(tmp_path_factory.mktemp("place"))
-    place.start_server()
     yield place
     place.close()
+
+
+@pytest.fixture(scope="module")
+def place(place_of_all):
+    """The server, with no worker and nothing to do; the diary of each test is its own."""
+    if place_of_all.server is None or place_of_all.server.popen.poll() is not None:
+        place_of_all.start_server()
+    place_of_all.end_workers()
+    return place_of_all

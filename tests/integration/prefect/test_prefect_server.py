@@ -1,6 +1,5 @@
 """The Prefect server as a process of ours, and what is registered with it."""
 
-import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -119,11 +118,3 @@ def test_the_shipped_file_is_valid_for_prefects_own_command():
     ours = read_flows_file(DEFAULT_FLOWS_FILE).deployments
     assert [entry.entrypoint for entry in theirs] == [entry.entrypoint for entry in ours]
     assert {entry.work_pool.name for entry in theirs if entry.work_pool} == {"warm"}
-
-
-@pytest.mark.slow
-def test_sigterm_ends_it_within_five_seconds_with_a_worker_connected(place):
-    place.start_worker("connected")
-    assert place.server is not None
-    assert place.server.terminate() < 5
-    assert not os.path.exists(f"/proc/{place.server.pid}/exe")
