@@ -44,13 +44,13 @@ def serve(data: Path, *, host: str, port: int | None, password_file: Path | None
     if launcher_pid := os.environ.get(LAUNCHER_PID):
         bind_to_launcher(int(launcher_pid))
     sys.modules["httpx._main"] = None  # type: ignore[assignment] # its command line would import rich: 0.3 s
+    given = _given_password(password_file)  # before anything is made
     with _held(data):
         from embedded_xnat.app import create_app
 
         settings = settings_in(data)
         endpoint = data / "endpoint.json"
         endpoint.unlink(missing_ok=True)
-        given = _given_password(password_file)
 
         def make_app() -> (
             ASGIApp

@@ -133,7 +133,6 @@ async def _register(
     """Tell the governor of the session and of its pictures; return the address of its page."""
     governor = wiring.governor()
     session = deposited.session
-    no_date = "The images carry no date; the day of their arrival stands in its place."
     try:
         registered = await outside(
             governor.put_experiment,
@@ -146,7 +145,7 @@ async def _register(
             subject_external_ids={"XNAT": session.subject_id},
             site=route.site,
             content_sha256=content_sha256,
-            freetext=None if route.scandate else no_date,
+            scandate_is_arrival=route.scandate is None,
         )
     except GovernorRejected as refused:
         if refused.is_conflict:  # another site's images of the same DICOM study came at the same moment, perhaps

@@ -22,6 +22,7 @@ from study_governor.cohorts.endpoints import router as cohorts_router
 from study_governor.executions.endpoints import router as executions_router
 from study_governor.experiments.endpoints import router as experiments_router
 from study_governor.measurements.endpoints import router as measurements_router
+from study_governor.releases.endpoints import router as releases_router
 from study_governor.services import join_services
 from study_governor.web.pages import router as pages_router
 from study_governor.workflows.endpoints import router as workflows_router
@@ -93,6 +94,7 @@ def create_app(
         app, accounts or Accounts.open(settings.accounts_database_url), secure_cookies=settings.secure_cookies
     )
     add_routes(app, cohorts_router, experiments_router, executions_router, measurements_router, workflows_router)
+    add_routes(app, releases_router)
     add_routes(app, pages_router)
     return app
 

@@ -120,6 +120,7 @@ class GovernorClient:
         site: str | None = None,
         freetext: str | None = None,
         content_sha256: str | None = None,
+        scandate_is_arrival: bool = False,
     ) -> ExperimentRecord:
         """Create a session, or add to what is known of it; a new one takes its first step at once.
 
@@ -133,6 +134,7 @@ class GovernorClient:
             "site": site,
             "freetext": freetext,
             "content_sha256": content_sha256,
+            "scandate_is_arrival": scandate_is_arrival,
         }
         path = f"/cohorts/{_part(cohort)}/subjects/{_part(subject)}/experiments/{_part(label)}"
         return self._one(ExperimentRecord, "PUT", path, json=body)

@@ -1,6 +1,6 @@
 """Settings of the study governor, from the environment. May import pydantic-settings."""
 
-from __future__ import annotations
+from pathlib import Path
 
 from pydantic import Field, SecretStr
 
@@ -13,6 +13,12 @@ class StudyGovernorSettings(ServiceSettings):
     governor_database_url: str = Field(description="Database of the governor (SQLAlchemy URL).")
     governor_url: str | None = Field(
         default=None, description="Where programs reach the governor's REST interface; the site's address when unset."
+    )
+    gateway_url: str | None = Field(
+        default=None, description="Where the gateway is; set, the dashboard shows what its quarantine holds."
+    )
+    releases_dir: Path | None = Field(
+        default=None, description="Where releases are written; set, the pages offer their tables."
     )
     prefect_api_url: str = Field(description="REST address of the flow server, such as http://127.0.0.1:4200/api.")
     xnat_user: str | None = Field(default=None, description="Log-in of the pages in the archive, to show its files.")

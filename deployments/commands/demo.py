@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import webbrowser
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from deployments.commands.up import example_study, launcher_log
 from deployments.demo.display import Display, biomarker_table
 from deployments.demo.run import Demo, DemoOptions, write_table
-from deployments.demo.stages import Stage
+from deployments.demo.stages import Stage, moved
 from deployments.errors import DemoUnfinished, DeploymentError, Interrupted
 from deployments.launcher.house import House
 from deployments.launcher.plan import LaunchOptions
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from deployments.demo.stages import Progress
     from deployments.launcher.home import Home
     from deployments.launcher.ports import PortWishes
+
+logger = logging.getLogger(__name__)
 
 QUIET_PERIOD_S = 2.0
 
@@ -79,6 +82,9 @@ async def _run(home: Home, *, ports: PortWishes, wishes: DemoWishes, console: Co
                 _report(result, wishes, console)
                 if not wishes.exits:
                     _invite(house, result, wishes=wishes, console=console)
+                    watching = asyncio.create_task(_watch(demo, house, result, console))
+                    stack.callback(watching.cancel)
+                    stack.callback(demo.stop)
                     await house.wait()
         except Interrupted:
             if preparing.done() and not preparing.cancelled():
@@ -105,6 +111,27 @@ async def _carry_out(demo: Demo, house: House, preparing: asyncio.Task[Prepared]
         display.headline("Everything is ready; preparing the scans")
     prepared = await preparing
     return await asyncio.to_thread(demo.carry_out, prepared, house.endpoints, house.credentials)
+
+
+async def _watch(demo: Demo, house: House, result: DemoResult, console: Console) -> None:
+    """Say what moves while a person answers the reviews, and when all is done."""
+    if all(session.is_at_an_end for session in result.sessions):
+        return
+
+    def say(session: Progress) -> None:
+        console.print(moved(session), highlight=False, soft_wrap=True)
+
+    try:
+        ended = await asyncio.to_thread(demo.watch, result.sessions, house.endpoints, house.credentials, on_change=say)
+    except Interrupted:
+        return
+    except Exception:  # the pages go on without these lines
+        logger.exception("the sessions are followed no more")
+        return
+    console.print(biomarker_table(ended.biomarkers))
+    for path in ended.files:
+        console.print(f"Release: {path}", highlight=False, soft_wrap=True)
+    console.print("Every session is at its end. Ctrl-C ends everything.", highlight=False)
 
 
 def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:

@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from deployments.demo.stages import PATH, Stage
+from deployments.demo.stages import PATH, Stage, moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from deployments.demo.stages import Progress
+
+
+NEWS_EVERY_S = 5.0
+"""Where there is no terminal, a line says at least so often how far long work is."""
 
 
 class Display:
@@ -34,7 +38,8 @@ class Display:
         self._began = time.monotonic()
         self._headline = "Starting"
         self._spinner = Spinner("dots")
-        self._now = ""
+        self._doing = self._now = ""
+        self._said_at = 0.0
         self._ready: list[str] = []
         self._download: tuple[int, int] | None = None
         self._rows: dict[str, Progress] = {}
@@ -57,11 +62,14 @@ class Display:
                 self._headline = text
                 self._line(text)
 
-    def doing(self, text: str, *, is_news: bool = True) -> None:
-        """Say what is worked on beside the start; a line of its own where there is no terminal, if it is news."""
+    def doing(self, what: str, how_far: str = "") -> None:
+        """Say what is worked on beside the start, and how far; where there is no terminal a line now and then."""
+        text = f"{what}: {how_far}" if how_far else what
         with self._lock:
-            self._now = text
-            if text and is_news:
+            is_new = what != self._doing
+            self._doing, self._now = what, text
+            if what and (is_new or time.monotonic() - self._said_at >= NEWS_EVERY_S):
+                self._said_at = time.monotonic()
                 self._line(text)
 
     def part_ready(self, name: str) -> None:
@@ -88,8 +96,7 @@ class Display:
             if before is None or not before.is_at_an_end:
                 self._spent[key] = time.monotonic() - self._since[key]
             if before is None or before.stage is not progress.stage:
-                what = f": {progress.why}" if progress.why else ""
-                self._line(f"{progress.label or progress.subject}: {progress.stage.value}{what}")
+                self._line(moved(progress))
 
     def _line(self, text: str) -> None:
         if not self._console.is_terminal:

@@ -47,6 +47,7 @@ def follow(
     *,
     on_change: Callable[[Progress], None],
     check: Callable[[], None],
+    waits_for_reviews: bool = False,
     longest_wait_s: float = LONGEST_WAIT_S,
     poll_s: float = POLL_S,
 ) -> tuple[Progress, ...]:
@@ -58,6 +59,8 @@ def follow(
         Called with a session that is further than before.
     check
         Called at each look; raises to end the following.
+    waits_for_reviews
+        Follow to the end although a person answers the reviews.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def follow(
                 changed_at = time.monotonic()
                 on_change(one)
         waiting = [one for one in now if not one.is_at_an_end]
-        if not view.answers_reviews:
+        if not (view.answers_reviews or waits_for_reviews):
             waiting = [one for one in waiting if one.stage is not Stage.review]
         if not waiting:
             return now

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from deployments.demo.reader import accept_open_tasks
-from deployments.demo.stages import ArrivalSeen, SessionSeen, Stage, stage_of
+from deployments.demo.stages import BEFORE_ANSWERS, REVIEW, ArrivalSeen, SessionSeen, Stage, stage_of
 from gateway.client import GatewayClient
 from study_governor.client import GovernorClient
+from study_governor.contract.states import Trigger
 from task_supervisor.client import SupervisorClient
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ def newest_reason(governor: GovernorClient, experiment_id: int) -> str:
         if reason := governor.execution(brief.id).result_values.get("reason"):
             return str(reason)
     return ""
+
+
+def newest_reader(governor: GovernorClient, experiment_id: int) -> str:
+    """Give who answered the newest review of a session; empty when nobody did."""
+    actions = reversed(governor.actions(experiment_id))
+    return next((one.actor for one in actions if one.source_state == REVIEW and one.trigger == Trigger.ANSWER), "")
 
 
 class HouseView:
@@ -72,7 +79,8 @@ class HouseView:
                 why = row.why or ""
                 if stage_of(row.state) is Stage.aside:
                     why = newest_reason(self._governor, row.id) or why
-                return SessionSeen(id=row.id, state=row.state, web_uri=row.web_uri, why=why)
+                by = "" if row.state in BEFORE_ANSWERS else newest_reader(self._governor, row.id)
+                return SessionSeen(id=row.id, state=row.state, web_uri=row.web_uri, why=why, by=by)
         return None
 
     def measurements(self, labels: set[str]) -> list[dict[str, Any]]:

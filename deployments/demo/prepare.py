@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from deployments.demo.deidentify import CleanInstance
     from deployments.launcher.home import Home
 
-_RECIPE = 2
-"""Raised when the de-identification changes, so that kept objects are made anew."""
+_RECIPE = 3
+"""Raised when the de-identification changes, or what is sent, so that kept objects are made anew."""
 
 
 Check = Callable[[], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,22 +11,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments.demo.scans import ARCHIVE_BYTES, PROTOCOL_ID, cache_folder, fetch_archive
+from deployments.demo.scans import ARCHIVE_BYTES, BUNDLED_IMAGES, PROTOCOL_ID, cache_folder, fetch_archive
 from deployments.demo.stages import Progress, Stage
 from deployments.errors import Interrupted
 from deployments.launcher.endpoints import AE_TITLE
 from deployments.launcher.ports import LOOPBACK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from deployments.demo.display import Display
+    from deployments.demo.house_view import HouseView
     from deployments.demo.prepare import OutgoingSession, Prepared
     from deployments.launcher.credentials import Credentials
     from deployments.launcher.endpoints import Endpoints
     from deployments.launcher.home import Home
 
 
-NEWS_EVERY_IMAGES = 100
-"""Where there is no terminal, so often a line says how far the de-identification is."""
+_FETCHING = f"Fetching the scans ({ARCHIVE_BYTES / 1e6:.0f} MB, once)"
+#: While a person answers the reviews, so often it is looked what moved.
+_WATCH_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,22 +111,56 @@ class Demo:
         self._display.headline("Following the sessions")
         with HouseView(endpoints, credentials.api_token, cohort=PROTOCOL_ID, reader=annotator) as view:
             sessions = follow(list(self._progress.values()), view, on_change=self._note, check=self._check)
-            labels = {session.label for session in sessions if session.label}
-            return DemoResult(
-                sessions, tuple(view.measurements(labels)), tuple(_released_files(self._home)), prepared.left_out
+            return self._result(sessions, view, left_out=prepared.left_out)
+
+    def watch(
+        self,
+        sessions: Sequence[Progress],
+        endpoints: Endpoints,
+        credentials: Credentials,
+        *,
+        on_change: Callable[[Progress], None],
+    ) -> DemoResult:
+        """Follow sessions on while a person answers their reviews, until each is at its end.
+
+        Raises
+        ------
+        Interrupted
+            If `stop` was called.
+        """
+        from deployments.demo.follow import follow
+        from deployments.demo.house_view import HouseView
+
+        with HouseView(endpoints, credentials.api_token, cohort=PROTOCOL_ID) as view:
+            ended = follow(
+                sessions,
+                view,
+                on_change=on_change,
+                check=self._check,
+                waits_for_reviews=True,
+                longest_wait_s=math.inf,
+                poll_s=_WATCH_EVERY_S,
             )
+            return self._result(ended, view, left_out={})
+
+    def _result(self, sessions: tuple[Progress, ...], view: HouseView, *, left_out: dict[str, int]) -> DemoResult:
+        labels = {session.label for session in sessions if session.label}
+        return DemoResult(sessions, tuple(view.measurements(labels)), tuple(_released_files(self._home)), left_out)
 
     def _fetch(self) -> Path:
-        self._display.doing(f"Fetching the scans ({ARCHIVE_BYTES / 1e6:.0f} MB, once)")
-        return fetch_archive(cache_folder(), on_bytes=self._note_bytes)
+        self._display.doing(_FETCHING)
+        archive = fetch_archive(cache_folder(), on_bytes=self._note_bytes)
+        self._display.doing("Unpacking the scans")
+        return archive
 
     def _note_bytes(self, done: int) -> None:
         self._check()
         self._display.downloaded(done, ARCHIVE_BYTES)
+        self._display.doing(_FETCHING, "all here, being checked" if done >= ARCHIVE_BYTES else f"{done / 1e6:.0f} MB")
 
     def _note_deidentified(self, done: int) -> None:
-        text = f"De-identifying the scans: {done} images done" if done else "De-identifying the scans"
-        self._display.doing(text, is_news=done % NEWS_EVERY_IMAGES == 0)
+        of_all = "" if self._options.own_scans is not None else f" of {BUNDLED_IMAGES}"
+        self._display.doing("De-identifying the scans", f"{done}{of_all} images")
 
     def _send_all(self, prepared: Prepared, *, port: int) -> None:
         self._display.headline("Sending by C-STORE")

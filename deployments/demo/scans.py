@@ -18,7 +18,7 @@ import time
 import zipfile
 import zlib
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from deployments.errors import DemoInputUnavailable
@@ -48,6 +48,9 @@ _BROKEN_ZIP = (
 )
 BUNDLED_SESSIONS = (("BV-001", "Case001/"), ("BV-002", "ANONYMIZ.zip"))
 """Subject code, and where its session lies in the archive."""
+BUNDLED_IMAGES = 670
+"""Images of both sessions; beside them lie pictures of the archive that they came from, which are none."""
+_IMAGES_FOLDER = "DICOM"
 
 
 class NotAnImage(ValueError):
@@ -131,11 +134,16 @@ def bundled_sessions(archive: Path) -> Iterator[tuple[str, Iterator[bytes | NotA
         for subject, place in BUNDLED_SESSIONS:
             tar.extractall(
                 folder,
-                members=[member for member in members if member.name.startswith(_RESOURCES + place)],
+                members=[one for one in members if one.name.startswith(_RESOURCES + place) and _is_bundled(one.name)],
                 filter="data",
             )
             found = Path(folder) / _RESOURCES / place
-            yield subject, files_below(found) if found.is_dir() else files_in_zip(found)
+            yield subject, files_below(found) if found.is_dir() else files_in_zip(found, is_wanted=_is_bundled)
+
+
+def _is_bundled(name: str) -> bool:
+    """Whether a file of the archive belongs to the demonstration: an image, or a zip file with some."""
+    return name.endswith(".zip") or PurePosixPath(name).parent.name == _IMAGES_FOLDER
 
 
 def files_below(folder: Path) -> Iterator[bytes | NotAnImage]:
@@ -152,12 +160,12 @@ def files_below(folder: Path) -> Iterator[bytes | NotAnImage]:
             yield NotAnImage("a file that may not be read")
 
 
-def files_in_zip(path: Path) -> Iterator[bytes | NotAnImage]:
-    """Give every file of a zip file, in order of their names; why, where one cannot be read."""
+def files_in_zip(path: Path, *, is_wanted: Callable[[str], bool] = bool) -> Iterator[bytes | NotAnImage]:
+    """Give every file of a zip file that is wanted, in order of their names; why, where one cannot be read."""
     try:
         with zipfile.ZipFile(path) as content:
-            entries = sorted((entry for entry in content.infolist() if not entry.is_dir()), key=lambda e: e.filename)
-            for entry in entries:
+            entries = (one for one in content.infolist() if not one.is_dir() and is_wanted(one.filename))
+            for entry in sorted(entries, key=lambda one: one.filename):
                 yield _read_entry(content, entry)
     except _BROKEN_ZIP:
         yield NotAnImage("a broken zip file")

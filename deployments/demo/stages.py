@@ -34,6 +34,9 @@ _OF_STATE = {
     "releasing": Stage.releasing,
     "released": Stage.released,
 }
+REVIEW = "review"
+BEFORE_ANSWERS = frozenset({"arrived", "extracting", REVIEW})
+"""The governor's states in which no answer of a reader is to be told of."""
 _ORDER = {stage: number for number, stage in enumerate(Stage)}
 ENDS = frozenset({Stage.released, Stage.aside, Stage.quarantined})
 
@@ -48,6 +51,8 @@ class Progress:
         The governor's own word for the state.
     why
         Reason of a quarantine, or a state that is not on the path.
+    by
+        Who answered its review.
     web_uri
         The session's page.
     """
@@ -60,6 +65,7 @@ class Progress:
     label: str = ""
     state: str = ""
     why: str = ""
+    by: str = ""
     web_uri: str = ""
     experiment_id: int | None = None
 
@@ -91,6 +97,7 @@ class SessionSeen:
     state: str
     web_uri: str
     why: str = ""
+    by: str = ""
 
 
 def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSeen | None) -> Progress:
@@ -116,6 +123,7 @@ def advance(progress: Progress, arrival: ArrivalSeen | None, session: SessionSee
         label=arrival.session_label or progress.label,
         state=session.state,
         why=_why_aside(session) if stage is Stage.aside else "",
+        by=session.by,
         web_uri=session.web_uri,
         experiment_id=session.id,
     )
@@ -130,6 +138,24 @@ def stage_of(state: str) -> Stage:
     <Stage.aside: 'aside'>
     """
     return _OF_STATE.get(state, Stage.aside)
+
+
+def moved(progress: Progress) -> str:
+    """Say in a line where a session is now, and whose answer led there.
+
+    Examples
+    --------
+    >>> moved(Progress("BV-001", "2.25.1", stage=Stage.releasing, by="annotator"))
+    'BV-001: accepted by annotator, releasing'
+    >>> moved(Progress("BV-001", "2.25.1", stage=Stage.aside, state="rejected", why="rejected", by="annotator"))
+    'BV-001: rejected by annotator'
+    """
+    name = progress.label or progress.subject
+    if progress.by and progress.state == "rejected":
+        return f"{name}: rejected by {progress.by}"
+    answered = f"accepted by {progress.by}, " if progress.by and progress.has_reached(Stage.releasing) else ""
+    words = [answered + progress.stage.value, progress.why] if progress.stage is not Stage.aside else [progress.why]
+    return f"{name}: {': '.join(filter(None, words)) or progress.stage.value}"
 
 
 def _why_aside(session: SessionSeen) -> str:

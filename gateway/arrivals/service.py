@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.arrivals.records import record_of
 from gateway.contract.errors import (
     ArrivalNotReady,
     ArrivalOrderedAnew,
@@ -19,6 +20,7 @@ from gateway.contract.schemas import (
     EventRecord,
     InstanceRecord,
     QuarantineEntry,
+    ReasonCount,
     SeriesSummary,
     Settlement,
 )
@@ -28,9 +30,7 @@ from gateway.db import doors
 from gateway.db.tables import Arrival, Outbox
 from gateway.domain.arrivals import (
     Settling,
-    complete_at,
     may_move,
-    next_step,
     settling,
     state_after_quiet,
     unreadable_reason,
@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 DEPLOYMENT = "receive-session/warm"
 FLOW = "flow"
+#: Among so many arrivals the reasons of the quarantine are counted.
+REASONS_OF_NEWEST = 200
 #: Who acts when nobody does.
 GATEWAY = "gateway"
 
@@ -127,6 +129,12 @@ class Arrivals:
         """Return how many arrivals are in each state, and how many hold something in the quarantine."""
         with self._database.read() as uow:
             return rows.count_by_state(uow, reach=reach), rows.count_holding_back(uow, reach=reach)
+
+    def held_in_all(self, *, reach: Reach = None) -> tuple[int, Sequence[ReasonCount]]:
+        """Return how many arrivals hold something in the quarantine, and how many of the newest for each reason."""
+        with self._database.read() as uow:
+            count = rows.count_holding_back(uow, reach=reach)
+            return count, rows.reasons_by_arrivals(uow, newest=REASONS_OF_NEWEST, reach=reach) if count else ()
 
     def instances(
         self, arrival_id: ArrivalId, *, cursor: str | None = None, limit: int | None = None, reach: Reach = None
@@ -331,49 +339,7 @@ class Arrivals:
         rows.note(uow, arrival, actor=actor, what=what, detail=_told(settlement))
 
     def _record(self, row: Arrival) -> ArrivalRecord:
-        assert row.id is not None
-        state = ArrivalState(row.state)
-        receiving = state is ArrivalState.receiving
-        held = receiving and row.held_until is not None and row.held_until > utc_now()
-        return ArrivalRecord(
-            id=row.id,
-            state=state,
-            study_instance_uid=row.study_instance_uid or None,
-            calling_ae=row.calling_ae,
-            called_ae=row.called_ae,
-            peer_ip=row.peer_ip,
-            opened_at=row.opened_at,
-            last_instance_at=row.last_instance_at,
-            completed_at=row.completed_at,
-            settled_at=row.settled_at,
-            complete_expected_at=(
-                complete_at(row.last_instance_at, quiet_period_s=self._quiet_period_s)
-                if receiving and not held
-                else None
-            ),
-            instance_count=row.instance_count,
-            unreadable_count=row.unreadable_count,
-            quarantined_count=row.quarantined_count,
-            duplicate_count=row.duplicate_count,
-            size_bytes=row.size_bytes,
-            reason=row.reason,
-            study=row.study,
-            site=row.site,
-            session_label=row.session_label,
-            session_url=row.session_url,
-            attempt=row.attempt,
-            flow_run_id=row.flow_run_id,
-            next_step=next_step(
-                state,
-                attempt=row.attempt,
-                ordered=row.flow_run_id is not None,
-                is_empty=row.instance_count == 0,
-                readable=row.unreadable_count < row.instance_count,
-                recovered_sender=receiving and not row.calling_ae,
-                held=held,
-                quarantined_count=row.quarantined_count,
-            ),
-        )
+        return record_of(row, quiet_period_s=self._quiet_period_s)
 
 
 def _get(uow: UnitOfWork, arrival_id: ArrivalId, right: Right | None, *, lock: bool = False) -> Arrival:

@@ -92,7 +92,7 @@ class Settlement(_Payload):
 
 
 class ReasonCount(_Payload):
-    """One reason, and for how many instances of an arrival it stands."""
+    """One reason, and for how many it stands: instances of an arrival, or arrivals."""
 
     reason: str
     count: int

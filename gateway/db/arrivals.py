@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, false, func, or_, select, true, update
+from sqlalchemy import and_, false, func, or_, select, true, union, update
 
 from gateway.contract.errors import NoSuchArrival
 from gateway.contract.ids import ArrivalId
@@ -206,6 +206,27 @@ def reasons(uow: UnitOfWork, arrival_ids: Sequence[int]) -> dict[int, tuple[Reas
     for row in uow.session.connection().execute(query):
         found.setdefault(row.arrival_id, []).append(ReasonCount(reason=row.reason or "", count=row.objects))
     return {arrival_id: tuple(counts) for arrival_id, counts in found.items()}
+
+
+def reasons_by_arrivals(uow: UnitOfWork, *, newest: int, reach: Reach = None) -> Sequence[ReasonCount]:
+    """Return why arrivals are held back and how many for each reason, the most frequent first.
+
+    Parameters
+    ----------
+    newest
+        Of so many arrivals at most: each look costs as much as they hold instances.
+    """
+    held = (
+        select(ARRIVALS).where(_visible(reach), _holding_back()).order_by(ARRIVALS.c.id.desc()).limit(newest).subquery()
+    )
+    of_instances = select(INSTANCES.c.arrival_id, INSTANCES.c.reason).join(held, held.c.id == INSTANCES.c.arrival_id)
+    # Where each instance has its reason, the arrival's own only sums them up.
+    has_own = or_(held.c.quarantined_count < held.c.instance_count, held.c.instance_count == 0)
+    of_wholes = select(held.c.id, held.c.reason).where(held.c.state == ArrivalState.quarantined.value, has_own)
+    each = union(of_instances.where(_QUARANTINED), of_wholes).subquery()
+    arrivals = func.count().label("arrivals")
+    query = select(each.c.reason, arrivals).group_by(each.c.reason).order_by(arrivals.desc(), each.c.reason)
+    return [ReasonCount(reason=row.reason or "", count=row.arrivals) for row in uow.session.connection().execute(query)]
 
 
 def digests(uow: UnitOfWork, arrival_id: ArrivalId) -> frozenset[str]:

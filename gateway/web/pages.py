@@ -99,6 +99,21 @@ def show_quarantine_part(
     return pages.render(request, "quarantine_part.html", _quarantine_context(request, arrivals, principal, cursor))
 
 
+@router.get("/parts/held")
+def show_held_part(request: Request, arrivals: ArrivalsService, principal: Looker) -> Response:
+    """Show how many arrivals the quarantine holds, and why: a card for the pages of other services."""
+    count, reasons = arrivals.held_in_all(reach=reach_of(principal))
+    told = [(one.count, views.told_reason(one.reason)) for one in reasons]
+    return pages.render(request, "held_part.html", {"count": count, "reasons": told})
+
+
+@router.get("/parts/held-count")
+def show_held_count(request: Request, arrivals: ArrivalsService, principal: Looker) -> Response:
+    """Show the same as a few words for a sentence."""
+    _, count = arrivals.counts(reach=reach_of(principal))
+    return pages.render(request, "held_count.html", {"count": count})
+
+
 @router.get("/events")
 async def stream_events(request: Request, _principal: Reader) -> StreamingResponse:
     """Stream the signal that something about arrivals changed."""

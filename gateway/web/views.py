@@ -97,6 +97,18 @@ def uid_names(uids: Sequence[str]) -> str:
     return ", ".join(UID(uid).name or "not known" for uid in uids) or "not known"
 
 
+def told_reason(reason: str) -> str:
+    """Return a reason as a sentence of its own.
+
+    Examples
+    --------
+    >>> told_reason("Rejected: it cannot be read as a DICOM file."), told_reason("")
+    ('It cannot be read as a DICOM file.', 'No reason was given.')
+    """
+    told = reason.removeprefix("Rejected: ").strip() or "no reason was given."
+    return told[:1].upper() + told[1:]
+
+
 def _may_retry(record: ArrivalRecord) -> bool:
     if record.unreadable_count >= record.instance_count:
         return False

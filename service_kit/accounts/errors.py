@@ -51,7 +51,9 @@ class NotSignedIn(Unauthenticated):
     """The request came without credentials."""
 
     def __init__(self) -> None:
-        super().__init__("Please sign in first.")
+        super().__init__(
+            "Please sign in first: people at /login in a browser, programs with a token (Authorization: Bearer …)."
+        )
 
 
 class RoleMissing(Forbidden):

@@ -69,7 +69,7 @@ def put_cohort(
 def get_cohort(cohort: str, governor: Governor, within: Within) -> CohortRecord:
     """Return a cohort by id or label."""
     with governor.database.read() as uow:
-        return service.cohort_record(_cohort(uow.session, cohort, within))
+        return service.cohort_record(service.seen_cohort(uow.session, cohort, reach=within))
 
 
 @router.get("/cohorts/{cohort}/subjects")
@@ -78,7 +78,7 @@ def list_cohort_subjects(
 ) -> dict[str, Any]:
     """Return subjects of a cohort in the order of their ids."""
     with governor.database.read() as uow:
-        row = _cohort(uow.session, cohort, within)
+        row = service.seen_cohort(uow.session, cohort, reach=within)
         subjects, count = service.subjects(uow.session, reach=within, cohort=row.label, offset=offset, limit=limit)
         return {"subjects": subjects, "count": count, "offset": offset, "limit": limit}
 
@@ -87,7 +87,7 @@ def list_cohort_subjects(
 def get_cohort_subject(cohort: str, subject: str, governor: Governor, within: Within) -> SubjectRecord:
     """Return a subject of a cohort by label."""
     with governor.database.read() as uow:
-        row = _cohort(uow.session, cohort, within)
+        row = service.seen_cohort(uow.session, cohort, reach=within)
         found = service.seen_subject(uow.session, reach=within, cohort=row.label, label=subject)
         if found is None:
             raise ThingUnknown("subject", subject)
@@ -154,10 +154,3 @@ def put_external_system(name: str, said: ExternalSystem, governor: Governor, pri
     with governor.database.write() as uow:
         service.put_external_system(uow.session, service.checked_label(name, what="external system"), said.url)
         return {"system_name": name, "url": said.url}
-
-
-def _cohort(session: Any, key: str, within: Within) -> CohortRow:
-    row = service.get_cohort(session, key)
-    if not within.covers_study(row.label):
-        raise ThingUnknown("cohort", key)
-    return row

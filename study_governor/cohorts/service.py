@@ -69,6 +69,19 @@ def get_cohort(session: Session, key: str) -> CohortRow:
     return row or find_cohort(session, key)
 
 
+def seen_cohort(session: Session, key: str, *, reach: Reach) -> CohortRow:
+    """Return a cohort by id, else by label, if something of it is within reach.
+
+    Raises
+    ------
+    ThingUnknown
+    """
+    row = get_cohort(session, key)
+    if not reach.covers_study(row.label):
+        raise ThingUnknown("cohort", key)
+    return row
+
+
 def put_cohort(session: Session, label: str, *, description: str | None) -> tuple[CohortRow, bool]:
     """Create a cohort, or change what is said of it; return whether it is new."""
     row = session.exec(select(CohortRow).where(CohortRow.label == label)).first()

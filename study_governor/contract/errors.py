@@ -10,7 +10,8 @@ Tree::
     │   └── LabelRefused          a label holds characters that addresses and folders cannot carry
     ├── NotFound
     │   ├── ThingUnknown          no cohort, subject, session, … of this id or label
-    │   └── StateUnknown          the workflow has no such state
+    │   ├── StateUnknown          the workflow has no such state
+    │   └── NothingReleased       the study has no released table yet
     ├── Forbidden
     │   └── SecretRefused         neither the scope nor the execution's secret
     └── Conflict
@@ -88,6 +89,14 @@ class StateUnknown(NotFound):
         self.state = state
         self.workflow = workflow
         super().__init__(f"The workflow {workflow} has no state {state!r}.")
+
+
+class NothingReleased(NotFound):
+    """The study has no released table yet."""
+
+    def __init__(self, study: str) -> None:
+        self.study = study
+        super().__init__(f"Nothing of the study {study} has been released yet.")
 
 
 class SecretRefused(Forbidden):

@@ -103,6 +103,8 @@ class ExperimentPut(_Request):
     """A session with all that is known of it. The workflow of a known session never changes."""
 
     scandate: datetime
+    scandate_is_arrival: bool = False
+    """Whether the images carry no date, and the day of their arrival stands in its place."""
     workflow_label: str | None = None
     external_ids: dict[str, str] = Field(default_factory=dict, max_length=20)
     subject_external_ids: dict[str, str] = Field(default_factory=dict, max_length=20)
@@ -121,6 +123,7 @@ class ExperimentRecord(Summary):
     subject: Summary
     workflow: Summary
     scandate: datetime
+    scandate_is_arrival: bool = False
     site: str | None = None
     state: str
     version: int
@@ -143,6 +146,7 @@ class ExperimentSummary(Summary):
     attention: str | None = None
     why: str | None = None
     scandate: datetime
+    scandate_is_arrival: bool = False
 
 
 class StatePut(_Request):

@@ -120,6 +120,7 @@ class Experiments:
                     scandate=said.scandate,
                     workflow_label=said.workflow_label,
                 )
+                row.scandate_is_arrival = said.scandate_is_arrival
             elif reach is not None and not reach.covers(cohort, row.site):
                 raise ThingUnknown("session", label)
             elif row.site is not None and said.site not in {None, row.site}:
@@ -267,6 +268,7 @@ class Experiments:
             subject=_summary("subjects", rows.subject.id, rows.subject.label),
             workflow=_summary("workflows", stored.id, stored.workflow.label),
             scandate=row.scandate,
+            scandate_is_arrival=row.scandate_is_arrival,
             site=row.site,
             state=rows.state.label,
             version=row.version,
@@ -313,6 +315,7 @@ class Experiments:
             attention=row.attention,
             why=row.why,
             scandate=row.scandate,
+            scandate_is_arrival=row.scandate_is_arrival,
         )
 
     def actions(self, session: Session, experiment_id: int) -> list[ActionRecord]:

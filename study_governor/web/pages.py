@@ -20,12 +20,13 @@ from study_governor.contract.states import StateKind
 from study_governor.db.tables import CohortRow, StateRow, WorkflowRow
 from study_governor.measurements.service import find_artifact
 from study_governor.reach import WRITE, Reach, reach_of
+from study_governor.releases.service import has_release, table_file
 from study_governor.services import SESSION_TOPIC, Services
 from study_governor.web import dashboard
 from study_governor.web.chart import chart_of
 from study_governor.web.queries import SessionQuery
 from study_governor.web.session_view import view_session
-from study_governor.web.words import attention_words, minutes, state_tone
+from study_governor.web.words import attention_words, minutes, state_tone, waiting_words
 
 router = APIRouter(include_in_schema=False)
 pages = Pages(service="study_governor")
@@ -71,13 +72,13 @@ def show_sessions_part(
 @router.get("/sessions/{experiment_id}")
 def show_session(request: Request, experiment_id: PathId, governor: Governor, principal: Looker) -> Response:
     """Show one session."""
-    return pages.render(request, "session.html", _session(governor, principal, experiment_id))
+    return pages.render(request, "session.html", _session(request, governor, principal, experiment_id))
 
 
 @router.get("/parts/sessions/{experiment_id}")
 def show_session_part(request: Request, experiment_id: PathId, governor: Governor, principal: Looker) -> Response:
     """Show the part of one session that changes."""
-    return pages.render(request, "session_part.html", _session(governor, principal, experiment_id))
+    return pages.render(request, "session_part.html", _session(request, governor, principal, experiment_id))
 
 
 @router.post("/sessions/{experiment_id}/move")
@@ -110,7 +111,7 @@ def move_session(
         except Conflict as error:
             refused = error.detail
     if refused is not None:
-        context = {**_session(governor, principal, experiment_id), "refused": refused, "reason": reason}
+        context = {**_session(request, governor, principal, experiment_id), "refused": refused, "reason": reason}
         return pages.render(request, "session.html", context, status=409)
     return RedirectResponse(pages.own_url(request, f"/sessions/{experiment_id}"), status_code=303)
 
@@ -171,6 +172,7 @@ async def stream_events(request: Request, governor: Governor, _principal: Looker
 
 
 def _dashboard(request: Request, governor: Services, reach: Reach) -> dict[str, Any]:
+    settings = request.app.state.settings
     with governor.database.read() as uow:
         studies = dashboard.studies_shown(uow.session, governor.workflows, reach=reach)
         days = dashboard.throughput(uow.session, reach=reach, now=utc_now())
@@ -185,7 +187,9 @@ def _dashboard(request: Request, governor: Services, reach: Reach) -> dict[str, 
             "days": days,
             "chart": chart_of(days),
             "attention_words": attention_words,
-            "dicom": request.app.state.settings,
+            "dicom": settings,
+            "released": {study.label for study in studies if has_release(settings.releases_dir, study.label)},
+            "has_gateway": settings.gateway_url is not None,
         }
 
 
@@ -203,10 +207,12 @@ def _sessions(request: Request, governor: Services, reach: Reach, wanted: Sessio
             "sessions": page.items,
             "studies": [study for study in studies if reach.covers_study(study)],
             "states": sorted(kinds),
+            "kinds": kinds,
             "tones": {label: state_tone(label, kind) for label, kind in kinds.items()},
             "next_href": next_href,
             "first_href": base + wanted.address(cursor=None) if wanted.cursor else None,
             "attention_words": attention_words,
+            "waiting_words": waiting_words,
             "dicom": request.app.state.settings,
         }
 
@@ -217,14 +223,16 @@ def _kinds(session: Session) -> dict[str, StateKind]:
     return {label: StateKind(kind) for label, kind in rows if kind != StateKind.ROOT}
 
 
-def _session(governor: Services, principal: Principal, experiment_id: int) -> dict[str, Any]:
+def _session(request: Request, governor: Services, principal: Principal, experiment_id: int) -> dict[str, Any]:
     with governor.database.read() as uow:
         view = view_session(governor, uow.session, experiment_id, reach=reach_of(principal))
     study, site = view.record.cohort.label, view.record.site
+    folder = request.app.state.settings.releases_dir
     return {
         "view": view,
         "may_move": principal.holds(WRITE, study=study, site=site),
         "refused": None,
         "reason": "",
         "flow_pages_url": governor.flow_pages_url,
+        "release_file": str(table_file(folder, study)) if folder is not None and has_release(folder, study) else None,
     }

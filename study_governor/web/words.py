@@ -42,6 +42,17 @@ def attention_words(attention: str | None) -> str:
     return "waits to be moved" if attention == Attention.OPERATOR else ""
 
 
+def waiting_words(kind: StateKind | None) -> str:
+    """Return for whom a session waits that needs no attention; nothing when it is at an end.
+
+    Examples
+    --------
+    >>> waiting_words(StateKind.PERSON), waiting_words(StateKind.END)
+    ('waits for a reader', '')
+    """
+    return {StateKind.PERSON: "waits for a reader", StateKind.MACHINE: "at work"}.get(kind, "") if kind else ""
+
+
 def execution_words(execution: ExecutionBrief, now: datetime) -> str:
     """Return where an execution stands, in a few words."""
     status, result = execution.status, execution.result
@@ -123,17 +134,17 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
 
 
 def number(value: float) -> str:
-    """Return a measured value as it is read aloud: four to five significant digits, thousands apart.
+    """Return a measured value as pages and the terminal show it: four to five significant digits, one decimal from 1000 on.
 
     Examples
     --------
     >>> number(1432.5187), number(0.0123456), number(81.25), number(12.0)
-    ('1\u202f432.5', '0.012346', '81.25', '12')
+    ('1432.5', '0.012346', '81.25', '12')
     """
     if value == 0:
         return "0"
     if abs(value) >= 1000:
-        return f"{value:,.1f}".replace(",", "\u202f").removesuffix(".0")
+        return f"{value:.1f}".removesuffix(".0")
     return f"{value:.5g}"
 
 
@@ -147,4 +158,5 @@ __all__ = [
     "minutes",
     "number",
     "state_tone",
+    "waiting_words",
 ]

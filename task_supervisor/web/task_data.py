@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from service_kit.accounts.domain import Principal, Role
+from service_kit.accounts.domain import Principal, Role, Scope
 from service_kit.accounts.guards import require_role
 from service_kit.database import Database
 from service_kit.row_ids import PathId
@@ -31,6 +31,8 @@ class PageData:
     ----------
     shown
         The content's objects that the form's JSONDisplays name.
+    may_open_session
+        Whether the session's page, which belongs to coordinators, opens to who looks.
     first_group
         The group of options whose numbers are keys.
     """
@@ -40,6 +42,7 @@ class PageData:
     content: TaskContent
     may_answer: bool
     is_manager: bool
+    may_open_session: bool
     shown: dict[str, Any] = field(default_factory=dict)
     first_group: str | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -100,6 +103,7 @@ def page_data(
         content=content,
         may_answer=can_answer,
         is_manager=is_manager,
+        may_open_session=principal.holds(Scope.governor_read, study=task.project, site=task.site),
         shown=_displayed(form, content_object(task.content)),
         first_group=next((one.name for one in form.walk() if one.control is Control.RADIO), None),
         events=events,

@@ -15,19 +15,27 @@ CLEAN_PIXEL_DATA = "113101"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
-def deidentification_problem(header: Header, policy: Deidentification) -> str | None:
-    """Return why an instance may not enter, as a sentence's predicate; None when it may."""
+def deidentification_problems(header: Header, policy: Deidentification) -> tuple[str, ...]:
+    """Return every reason why an instance may not enter, each as a sentence's predicate; none when it may."""
     if not policy.required:
-        return None
+        return ()
+    named = header.deidentification_codes
+    problems = []
     if header.identity_removed != "YES":
-        return "it is not marked as de-identified (Patient Identity Removed 0012,0062 is not YES)"
-    if not header.deidentification_methods and not header.deidentification_codes:
-        return "it is marked as de-identified but names no method (0012,0063 and 0012,0064 are empty)"
-    lacking = sorted(set(policy.required_codes) - set(header.deidentification_codes))
-    if lacking:
-        return f"its de-identification does not name the method that the study asks for ({', '.join(lacking)} in 0012,0064)"
-    if header.burned_in == "YES" and CLEAN_PIXEL_DATA not in header.deidentification_codes:
-        return "it says that text is burned into its pixels (0028,0301) and names no cleaning of the pixels (113101)"
-    if header.sop_class_uid.startswith(_SECONDARY_CAPTURE) and header.burned_in != "NO":
-        return "it is a secondary capture that does not rule out text burned into its pixels (0028,0301 is not NO)"
-    return None
+        problems.append("it is not marked as de-identified (Patient Identity Removed 0012,0062 is not YES)")
+    if lacking := sorted(set(policy.required_codes) - set(named)):
+        codes = ", ".join(lacking)
+        problems.append(
+            f"its de-identification does not name the method that the study asks for ({codes} in 0012,0064)"
+        )
+    elif not header.deidentification_methods and not named:
+        problems.append("it names no method of de-identification (0012,0063 and 0012,0064 are empty)")
+    if header.burned_in == "YES" and CLEAN_PIXEL_DATA not in named:
+        problems.append(
+            "it says that text is burned into its pixels (0028,0301) and names no cleaning of the pixels (113101)"
+        )
+    elif header.sop_class_uid.startswith(_SECONDARY_CAPTURE) and header.burned_in != "NO":
+        problems.append(
+            "it is a secondary capture that does not rule out text burned into its pixels (0028,0301 is not NO)"
+        )
+    return tuple(problems)

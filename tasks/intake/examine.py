@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.intake.deidentification import deidentification_problem
+from tasks.intake.deidentification import deidentification_problems
 from tasks.intake.geometry import with_geometry
 from tasks.intake.reading import Digests, Header, digest_file, read_header
 from tasks.intake.records import IntakeReport, Rejection
@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_ALSO = "; also "
+"""Between the reasons of one instance."""
+
 
 @dataclass(frozen=True)
 class _Read:
+    """A file with a header; `problem` says why it cannot go on, whatever its study is."""
+
     path: Path
     digests: Digests
     header: Header
+    problem: str | None = None
 
 
 def examine(
@@ -51,23 +57,23 @@ def examine(
     IntakeReport
         Each file is either an instance of a series or a rejection; none is left out. A file that came twice counts once.
     """
+    studies = tuple(studies)
     read, rejected = _read_all(paths)
-    read, strays = _one_dicom_study(read)
-    rejected += strays
-    if not read:
+    read = _one_dicom_study(read)
+    whole = [one for one in read if one.problem is None]
+    rejected += [_rejection(one, _own_problems(one, studies)) for one in read if one.problem is not None]
+    if not whole:
         return _nothing(rejected)
     try:
-        route, study = find_route([one.header for one in read], studies, calling_ae=calling_ae, called_ae=called_ae)
+        route, study = find_route([one.header for one in whole], studies, calling_ae=calling_ae, called_ae=called_ae)
     except RouteUnknown as unknown:
-        rejected += [_rejection(one, str(unknown)) for one in read]
-        return IntakeReport(route=None, rejected=_ordered(rejected), arrival_reason=str(unknown))
+        return _astray(str(unknown), whole, studies, rejected=rejected)
     accepted = []
-    for one in read:
-        problem = _study_problem(one.header, study)
-        if problem is None:
-            accepted.append(one)
+    for one in whole:
+        if problems := _study_problems(one.header, study):
+            rejected.append(_rejection(one, problems))
         else:
-            rejected.append(_rejection(one, _sentence(problem)))
+            accepted.append(one)
     if not accepted:
         return _nothing(rejected).model_copy(update={"route": route})
     report = IntakeReport(route=route, series=_series(accepted), rejected=_ordered(rejected))
@@ -81,52 +87,64 @@ def examine(
 def examine_scan(paths: Iterable[Path]) -> tuple[SeriesRecord, ...]:
     """Group files that are already archived into series, without asking for study or de-identification again."""
     read, _ = _read_all(paths)
-    return _series(read)
+    return _series([one for one in read if one.problem is None])
 
 
 def _read_all(paths: Iterable[Path]) -> tuple[list[_Read], list[Rejection]]:
+    """Return the files with a header, and why the others have none."""
     read: dict[str, _Read] = {}
     rejected: dict[str, Rejection] = {}
-    owner_of: dict[str, str] = {}
+    taken: set[str] = set()
     digested = sorted(((digest_file(path), path) for path in paths), key=lambda pair: (pair[0].sha256, pair[1].name))
     for digests, path in digested:
         if digests.sha256 in read or digests.sha256 in rejected:
             continue
         header, problem = read_header(path)
-        if header is None or problem is not None:
-            uid = header.sop_instance_uid if header else None
-            reason = _sentence(problem or "it cannot be read")
-            rejected[digests.sha256] = Rejection(sop_instance_uid=uid, sha256=digests.sha256, reason=reason)
-        elif header.sop_instance_uid in owner_of:
-            reason = "Rejected: another instance with the same SOP Instance UID and other content came with it."
-            rejected[digests.sha256] = Rejection(
-                sop_instance_uid=header.sop_instance_uid, sha256=digests.sha256, reason=reason
-            )
-        else:
-            owner_of[header.sop_instance_uid] = digests.sha256
-            read[digests.sha256] = _Read(path=path, digests=digests, header=header)
+        if header is None:
+            reason = _sentence([problem or "it cannot be read"])
+            rejected[digests.sha256] = Rejection(sop_instance_uid=None, sha256=digests.sha256, reason=reason)
+            continue
+        if problem is None and header.sop_instance_uid in taken:
+            problem = "another instance with the same SOP Instance UID and other content came with it"
+        if problem is None:
+            taken.add(header.sop_instance_uid)
+        read[digests.sha256] = _Read(path=path, digests=digests, header=header, problem=problem)
     return list(read.values()), list(rejected.values())
 
 
-def _one_dicom_study(read: list[_Read]) -> tuple[list[_Read], list[Rejection]]:
-    """Keep the DICOM study that most instances belong to; an arrival is one."""
-    counts = Counter(one.header.study_instance_uid for one in read)
+def _one_dicom_study(read: list[_Read]) -> list[_Read]:
+    """Keep the DICOM study that most whole instances belong to, since an arrival is one; the others have a problem."""
+    counts = Counter(one.header.study_instance_uid for one in read if one.problem is None)
     if len(counts) < 2:
-        return read, []
+        return read
     kept = min(counts, key=lambda uid: (-counts[uid], uid))
-    strays = [
-        _rejection(one, "Rejected: it belongs to another DICOM study than the rest of its arrival.")
+    stray = "it belongs to another DICOM study than the rest of its arrival"
+    return [
+        replace(one, problem=stray) if one.problem is None and one.header.study_instance_uid != kept else one
         for one in read
-        if one.header.study_instance_uid != kept
     ]
-    return [one for one in read if one.header.study_instance_uid == kept], strays
 
 
-def _study_problem(header: Header, study: Study) -> str | None:
+def _own_problems(one: _Read, studies: Sequence[Study]) -> list[str]:
+    """Return all that is wrong with an instance whose study nobody asks for."""
+    found = [one.problem] if one.problem is not None else []
+    # Of a header that is cut off before the size of its image nobody knows what else it would have said.
+    return found + (_problems_everywhere(one.header, studies) if one.header.facts.rows else [])
+
+
+def _problems_everywhere(header: Header, studies: Sequence[Study]) -> list[str]:
+    """Return the problems of de-identification that an instance would have in every study."""
+    of_each = [deidentification_problems(header, study.deidentification) for study in studies]
+    return [one for one in of_each[0] if all(one in others for others in of_each)] if of_each else []
+
+
+def _study_problems(header: Header, study: Study) -> list[str]:
+    """Return every reason why a study does not take an instance."""
+    problems = list(deidentification_problems(header, study.deidentification))
     if header.facts.modality not in study.modalities:
         modality = said("modality", header.facts.modality) if header.facts.modality else "none"
-        return f"its modality is {modality}, and study {study.name} takes {' and '.join(study.modalities)}"
-    return deidentification_problem(header, study.deidentification)
+        problems.insert(0, f"its modality is {modality}, and study {study.name} takes {' and '.join(study.modalities)}")
+    return problems
 
 
 def _series(read: Sequence[_Read]) -> tuple[SeriesRecord, ...]:
@@ -165,12 +183,14 @@ def _series_record(uid: str, group: Sequence[_Read]) -> SeriesRecord:
     )
 
 
-def _rejection(one: _Read, reason: str) -> Rejection:
-    return Rejection(sop_instance_uid=one.header.sop_instance_uid, sha256=one.digests.sha256, reason=reason)
+def _rejection(one: _Read, problems: Sequence[str]) -> Rejection:
+    return Rejection(
+        sop_instance_uid=one.header.sop_instance_uid, sha256=one.digests.sha256, reason=_sentence(problems)
+    )
 
 
-def _sentence(problem: str) -> str:
-    return f"Rejected: {problem}."
+def _sentence(problems: Sequence[str]) -> str:
+    return f"Rejected: {_ALSO.join(problems)}."
 
 
 def _ordered(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
@@ -179,11 +199,34 @@ def _ordered(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
 
 def _nothing(rejected: Sequence[Rejection]) -> IntakeReport:
     """Report that nothing goes on, with the reasons counted."""
-    counts = Counter(one.reason.removeprefix("Rejected: ").rstrip(".") for one in rejected)
-    reasons = "; ".join(f"{counted(count, 'instance')}: {reason}" for reason, count in counts.most_common())
-    arrival_reason = (
-        f"None of its instances can be accepted. {reasons[:1].upper()}{reasons[1:]}."
-        if counts
-        else "It holds no files."
-    )
+    reasons = _counted(one.reason.removeprefix("Rejected: ").rstrip(".") for one in rejected)
+    arrival_reason = f"None of its instances can be accepted. {reasons}" if reasons else "It holds no files."
     return IntakeReport(route=None, rejected=_ordered(rejected), arrival_reason=arrival_reason)
+
+
+def _astray(
+    unknown: str, whole: Sequence[_Read], studies: Sequence[Study], *, rejected: Sequence[Rejection]
+) -> IntakeReport:
+    """Report that no study was found, and what would be in the way if one were."""
+    problems = {one.digests.sha256: _ALSO.join(_own_problems(one, studies)) for one in whole}
+    astray = [
+        Rejection(
+            sop_instance_uid=one.header.sop_instance_uid,
+            sha256=(sha256 := one.digests.sha256),
+            reason=f"{unknown} Besides, {problems[sha256]}." if problems[sha256] else unknown,
+        )
+        for one in whole
+    ]
+    besides = _counted(filter(None, problems.values()))
+    return IntakeReport(
+        route=None,
+        rejected=_ordered([*rejected, *astray]),
+        arrival_reason=f"{unknown} Besides: {besides}" if besides else unknown,
+    )
+
+
+def _counted(reasons: Iterable[str]) -> str:
+    """Return reasons as a sentence that says how many instances have each; the usual one first."""
+    counts = Counter(reasons).most_common()
+    text = "; ".join(f"{counted(count, 'instance')}: {reason}" for reason, count in counts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""

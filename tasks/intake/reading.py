@@ -161,13 +161,14 @@ def read_header(path: Path) -> tuple[Header | None, str | None]:
             return None, "it cannot be read as a DICOM file"
         if not header.sop_instance_uid or not header.series_instance_uid or not header.study_instance_uid:
             return None, "it has no study, series or instance UID"
-        for uid, name in (
-            (header.study_instance_uid, "Study Instance UID"),
-            (header.series_instance_uid, "Series Instance UID"),
-            (header.sop_instance_uid, "SOP Instance UID"),
-        ):
-            if not _is_uid(uid):
-                return None, f"its {name} is no valid UID (digits and dots, at most {_UID_LENGTH} characters)"
+        uids = {
+            "Study Instance UID": header.study_instance_uid,
+            "Series Instance UID": header.series_instance_uid,
+            "SOP Instance UID": header.sop_instance_uid,
+        }
+        if invalid := [name for name, uid in uids.items() if not _is_uid(uid)]:
+            is_no = "is no valid UID" if len(invalid) == 1 else "are no valid UIDs"
+            return None, f"its {' and '.join(invalid)} {is_no} (digits and dots, at most {_UID_LENGTH} characters)"
         try:
             with telling_unreadable():
                 return header, _problem(file, ds=ds, path=path)

@@ -26,7 +26,10 @@ _LABEL_LENGTH = 48
 
 
 class RouteUnknown(ValueError):
-    """No route; the message is the reason for the coordinator."""
+    """No route; the message is the reason for the coordinator, a sentence for each thing that is wrong."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(" ".join(reasons))
 
 
 def find_route(
@@ -46,21 +49,17 @@ def find_route(
     Raises
     ------
     RouteUnknown
-        With a sentence that says what was looked for.
+        With a sentence for each thing that is wrong, which says what was looked for.
     """
     protocol_ids = {header.protocol_id for header in headers if header.protocol_id}
-    if len(protocol_ids) > 1:
-        raise RouteUnknown("Its instances name different studies in ClinicalTrialProtocolID (0012,0020).")
-    study, how = _find_study(
-        tuple(studies), protocol_id=next(iter(protocol_ids), ""), called_ae=called_ae, calling_ae=calling_ae
-    )
     subjects = {header.patient_id for header in headers}
-    if subjects == {""} or "" in subjects:
-        raise RouteUnknown("It has no PatientID (0010,0020), so its subject is not known.")
-    if len(subjects) > 1:
-        raise RouteUnknown(
-            "Its instances belong to different subjects: PatientID (0010,0020) changes within one DICOM study."
-        )
+    unclear = _unclear_subject(subjects)
+    try:
+        study, how = _find_study(tuple(studies), protocol_ids, called_ae=called_ae, calling_ae=calling_ae)
+    except RouteUnknown as unknown:
+        raise RouteUnknown(str(unknown), *unclear) from None
+    if unclear:
+        raise RouteUnknown(*unclear)
     first = min(headers, key=lambda header: header.sop_instance_uid)
     subject = label_of(next(iter(subjects)))
     taken = [header.facts.modality for header in headers if header.facts.modality in study.modalities]
@@ -106,8 +105,25 @@ def short_digest(text: str, *, length: int = 4) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def _find_study(studies: tuple[Study, ...], *, protocol_id: str, called_ae: str, calling_ae: str) -> tuple[Study, str]:
-    if protocol_id:
+def _unclear_subject(subjects: set[str]) -> list[str]:
+    """Return why the subject is not known, a sentence for each reason; none when it is."""
+    unclear = []
+    if "" in subjects:
+        unclear.append("It has no PatientID (0010,0020), so its subject is not known.")
+    if len(subjects - {""}) > 1:
+        unclear.append(
+            "Its instances belong to different subjects: PatientID (0010,0020) changes within one DICOM study."
+        )
+    return unclear
+
+
+def _find_study(
+    studies: tuple[Study, ...], protocol_ids: set[str], *, called_ae: str, calling_ae: str
+) -> tuple[Study, str]:
+    if len(protocol_ids) > 1:
+        raise RouteUnknown("Its instances name different studies in ClinicalTrialProtocolID (0012,0020).")
+    if protocol_ids:
+        (protocol_id,) = protocol_ids
         for study in studies:
             if protocol_id in {study.name, *study.routing.clinical_trial_protocol_ids}:
                 return study, "ClinicalTrialProtocolID (0012,0020)"
@@ -123,8 +139,8 @@ def _find_study(studies: tuple[Study, ...], *, protocol_id: str, called_ae: str,
             f"The sender {calling_ae} takes part in several studies and the instances name none (0012,0020)."
         )
     raise RouteUnknown(
-        "Its instances name no study in ClinicalTrialProtocolID (0012,0020), and no study lists the AE titles "
-        f"{calling_ae or '(none)'} -> {called_ae or '(none)'}."
+        "Its instances name no study in ClinicalTrialProtocolID (0012,0020), and no study lists the AE title of the "
+        f"sender, {calling_ae or '(none)'}, or the one that it called, {called_ae or '(none)'}."
     )
 
 

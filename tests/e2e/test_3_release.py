@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import COMMAND, House
+from tests.e2e.house import COMMAND, House, wait_for
 from tests.e2e.scans import archived
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -20,6 +20,7 @@ def test_the_session_is_released_when_a_person_accepts(house: House) -> None:
     if house.state_of("BV-001") == "review":
         house.accept("BV-001")
     house.wait_state("BV-001", "released", timeout_s=60)
+    wait_for("the terminal's line", lambda: "accepted by annotator" in house.log(), timeout_s=30)
     rows = house.release()
     assert [r["subject"] for r in rows] == ["BV-001"]
     assert float(rows[0]["value"]) == pytest.approx(FIRST_ML, rel=TOLERANCE)

@@ -122,6 +122,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(tmp_path: Path) -> None:
     assert (done.returncode, "10" in done.stderr) == (9, True)
     done = serve("--data", str(tmp_path / "c"), "--password-file", str(tmp_path / "nothing"))
     assert (done.returncode, "cannot be read" in done.stderr) == (9, True)
+    assert not (tmp_path / "c").exists(), "made for a password that is not there"
     done = serve("--data", str(tmp_path / "d"), "--host", "203.0.113.1", "--port", "0")
     assert (done.returncode, "Cannot listen" in done.stderr) == (4, True)
     done = serve()

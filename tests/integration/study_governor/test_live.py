@@ -5,10 +5,18 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 import uvicorn
 
+from deployments.web import join
+from gateway.app import create_app as create_gateway
+from gateway.contract.ids import ArrivalId
+from gateway.db.index import index_instances
+from gateway.domain.received import ReceivedInstance, Sender
+from gateway.settings import GatewaySettings
 from service_kit import migrations
 from service_kit.accounts.domain import Role
 from service_kit.accounts.service import Accounts
@@ -26,8 +34,30 @@ FLAGS = [
 ]  # fmt: skip
 
 
+@contextmanager
+def served(app):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    server.force_exit = True
+    thread.join(10)
+
+
 @pytest.fixture
-def site(tmp_path):
+def gateway(tmp_path):
+    """Whether, and as what, a gateway shares the site; None here."""
+    return
+
+
+@pytest.fixture
+def site(tmp_path, gateway):
     if not (STATIC_DIR / "dist" / "manifest.json").is_file():
         pytest.skip("the front end is not built: run node build.mjs in service_kit/web/frontend")
     url = f"sqlite:///{tmp_path}/governor.db"
@@ -39,21 +69,12 @@ def site(tmp_path):
         governor_database_url=url,
         accounts_database_url=accounts.database.url,
         prefect_api_url="http://127.0.0.1:1/api",
+        gateway_url="http://127.0.0.1:1/gateway" if gateway else None,
     )
     app = create_app(settings, flow_orders=MemoryFlowOrders(), accounts=accounts)
     app.state.governor.workflows.import_text(WORKFLOW, actor="setup")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield app, f"http://127.0.0.1:{port}", accounts.start_session("anna")
-    server.should_exit = True
-    server.force_exit = True
-    thread.join(10)
+    with served(join(root=app, mounts=(("/gateway", gateway(accounts)),)) if gateway else app) as url:
+        yield app, url, accounts.start_session("anna")
     accounts.database.dispose()
 
 
@@ -122,3 +143,58 @@ def test_a_session_is_moved_by_keyboard(site, page):
     page.locator("h1", has_text="rejected").wait_for(timeout=10_000)
     assert "not the right subject" in page.locator("#history").inner_text()
     assert house.actions(session)[-1].actor == "anna"
+
+
+class TestBesideAGateway:
+    """The dashboard shows what the gateway holds back, and keeps that true."""
+
+    @pytest.fixture
+    def gateway(self, tmp_path):
+        def gateway(accounts):
+            url = f"sqlite:///{tmp_path}/gateway.db"
+            settings = GatewaySettings(
+                gateway_database_url=url,
+                accounts_database_url=accounts.database.url,
+                gateway_spool_dir=tmp_path / "spool",
+                prefect_api_url="http://127.0.0.1:1/api",
+            )
+            self.app = create_gateway(settings, flow_orders=MemoryFlowOrders(), accounts=accounts)
+            return self.app
+
+        return gateway
+
+    def receive_unreadable(self, number):
+        """Let an object come in that nobody can read, which puts its arrival into the quarantine."""
+        one = ReceivedInstance(
+            sop_instance_uid=f"1.2.{number}",
+            sha256=f"{number:064}",
+            sop_class_uid="1.2.840.10008.5.1.4.1.1.4",
+            transfer_syntax_uid="1.2.840.10008.1.2.1",
+            study_instance_uid=None,
+            series_instance_uid=None,
+            path=f"{number}",
+            size_bytes=1,
+            received_at=datetime.now(UTC),
+            sender=Sender(f"SITE{number}", "COHORTFLOW", "10.0.0.7"),
+            unreadable_reason="Its header is broken.",
+        )
+        arrivals = self.app.state.arrivals
+        with arrivals._database.write() as uow:
+            index_instances(uow, [one])
+        arrivals.complete(ArrivalId(number), actor="test")
+
+    def test_what_it_holds_back_is_counted_by_reason(self, site, page):
+        page.goto(site[1] + "/")
+        page.locator("html[data-live=on]").wait_for(state="attached")
+        assert page.locator("#quarantine").count() == 0
+        self.receive_unreadable(1)
+        page.locator("#quarantine", has_text="1 arrival holds something back").wait_for(timeout=10_000)
+        house_of(site).new_session()
+        page.locator(".gov-board").wait_for(timeout=10_000)
+        card = page.locator(".gov-board #quarantine")
+        card.wait_for(timeout=10_000)
+        self.receive_unreadable(2)
+        card.locator(".cf-held-number", has_text="2").wait_for(timeout=10_000)
+        assert "Its header is broken." in card.inner_text()
+        page.locator(".cf-held-count", has_text="2 arrivals wait in the quarantine").click()
+        page.wait_for_url("**/gateway/quarantine")

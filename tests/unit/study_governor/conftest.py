@@ -49,6 +49,8 @@ def accounts(tmp_path_factory):
     ):
         accounts.create_user(name, None, display_name=name.capitalize())
         accounts.grant(name, role, study)
+    accounts.create_user("ams", None, display_name="Ams")
+    accounts.grant("ams", Role.coordinator, "brain", "ams")
     yield accounts
     accounts.database.dispose()
 
@@ -59,12 +61,19 @@ def flows():
 
 
 @pytest.fixture
-def app(accounts, database, flows):
+def releases(tmp_path):
+    return tmp_path / "releases"
+
+
+@pytest.fixture
+def app(accounts, database, flows, releases):
     settings = StudyGovernorSettings(
         governor_database_url=database.url,
         accounts_database_url=accounts.database.url,
         prefect_api_url="http://127.0.0.1:1/api",
         prefect_ui_url="http://127.0.0.1:4200",
         site_url="http://testserver",
+        gateway_url="http://testserver/gateway",
+        releases_dir=releases,
     )
     return create_app(settings, flow_orders=flows, accounts=accounts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 from service_kit.accounts.credentials import csrf_token_of
 from study_governor.cohorts.service import put_cohort
 from study_governor.contract.schemas import ArtifactPut, MeasurementPut
+from study_governor.engine.steps import set_variables
 from study_governor.measurements.service import put_artifact, put_measurement
 from tests.unit.study_governor.house import BADLY, House
 
@@ -91,6 +93,80 @@ def test_the_dashboard_says_how_many_wait_for_a_reader(anna, house):
     assert "No session needs attention. 1 waits for a reader under Tasks" in anna.get("/")
 
 
+def test_the_dashboard_leaves_room_for_what_the_gateway_holds_back(anna, app, house):
+    asks = 'data-live="/gateway/parts/held" data-events="/gateway/events"'
+    assert asks in anna.html("/")  # before the first session too: all of them may be held back
+    house.new_session()
+    html = anna.html("/")
+    assert asks in html
+    assert 'data-live="/gateway/parts/held-count"' in html
+    app.state.settings = app.state.settings.model_copy(update={"gateway_url": None})
+    assert "/gateway/parts" not in anna.html("/")
+
+
+def release(releases, *rows):
+    """Write a release as the flow does."""
+    rows = [{"session": session, "subject": subject, "value": value} for subject, session, value in rows]
+    folder = releases / "brain"
+    folder.mkdir(parents=True)
+    (folder / "brain.json").write_text(json.dumps(rows, indent=1) + "\n")
+    lines = ["session,subject,value", *(f"{row['session']},{row['subject']},{row['value']}" for row in rows)]
+    (folder / "brain.csv").write_text("\n".join(lines) + "\n")
+    return folder / "brain.csv"
+
+
+def test_a_release_is_downloaded_from_dashboard_and_session_page(anna, house, releases):
+    session, execution = house.in_review(label="s1")
+    assert "release.csv" not in anna.html("/")
+    path = release(releases, ("sub1", "s1", 1505.336))
+    house.answer(execution, decision="accept", release=str(path))
+    link = 'href="/api/v2/cohorts/brain/release.csv"'
+    assert link in anna.html("/")
+    answer = anna.client.get("/api/v2/cohorts/brain/release.csv", headers=anna.headers)
+    assert answer.content == path.read_bytes()
+    assert answer.headers["content-disposition"] == 'attachment; filename="brain.csv"'
+    answer = anna.client.get("/api/v2/cohorts/brain/release.json", headers=anna.headers)
+    assert answer.json() == [{"session": "s1", "subject": "sub1", "value": 1505.336}]
+    with house.database.write() as uow:
+        set_variables(uow.session, session, {"release": str(path)})
+    html = anna.html(f"/sessions/{session}")
+    assert link in html
+    assert str(path) not in html
+
+
+def test_of_a_release_somebody_sees_the_rows_of_the_own_sites(browse, house, releases):
+    house.new_session(label="s1", subject="a", site="ams")
+    house.new_session(label="s1", subject="b", site="rtd")
+    release(releases, ("a", "s1", 1.25), ("b", "s1", 2.5))
+    ams, other = browse("ams"), browse("other")
+
+    def download(browser, form):
+        return browser.client.get(f"/api/v2/cohorts/brain/release.{form}", headers=browser.headers)
+
+    assert download(ams, "csv").text == "session,subject,value\ns1,a,1.25\n"
+    assert download(ams, "json").json() == [{"session": "s1", "subject": "a", "value": 1.25}]
+    assert download(browse("bo"), "csv").text.count("\n") == 3
+    assert download(other, "csv").status_code == 404
+    assert download(browse("reader"), "csv").status_code == 403
+
+
+def test_a_study_that_released_nothing_says_so(anna, house):
+    house.new_session()
+    answer = anna.client.get("/api/v2/cohorts/brain/release.csv", headers={**anna.headers, "Accept": "*/*"})
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "Nothing of the study brain has been released yet."
+
+
+def test_the_list_says_what_its_dates_are_and_who_is_waited_for(anna, house):
+    house.in_review(label="s1")
+    house.new_session(label="s2", scandate_is_arrival=True)
+    text = anna.get("/sessions")
+    assert "waits for a reader 2024-05-01" in text
+    assert "at work none arrived 2024-05-01" in text
+    assert "arrived 2024-05-01, its images carry no date" in anna.get("/sessions/2")
+    assert "scanned 2024-05-01" in anna.get("/sessions/1")
+
+
 def test_a_token_for_one_thing_opens_no_page(http, accounts):
     token = accounts.issue_token("anna", "script", ["governor:read"])
     answer = http.get("/", headers={"Authorization": f"Bearer {token}"})
@@ -123,7 +199,7 @@ def test_the_page_of_a_session_says_what_happened_why_and_what_comes_next(anna, 
     house.answer(execution, result=BADLY, task_uri="http://site/tasks/api/v1/tasks/7")
     text = anna.get(f"/sessions/{session}")
     assert "brain_volume" not in text
-    assert "brain volume 1 432.5 mL deepbet 1.0.2" in text
+    assert "brain volume 1432.5 mL deepbet 1.0.2" in text
     assert "inputs 1 / series instance uid 1.2.3" in text
     assert "flow reported the result" in text
     assert "intake registered the session" in text

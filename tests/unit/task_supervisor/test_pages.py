@@ -70,6 +70,19 @@ def test_claiming_the_next_task_leads_to_its_page(house):
     assert ada.post("/next", data={}).status_code == 403
 
 
+def test_the_sessions_page_is_linked_only_for_those_to_whom_it_opens(house):
+    """It belongs to coordinators of the study and site; of no site to those with a right for all."""
+    house.add("ams", Role.coordinator, study="brain", site="ams")
+    session = {"session": {"label": "S1_MR", "url": "http://site.test/sessions/7"}}
+    of_site = house.make_task(content=session, site="ams")["id"]
+    of_none = house.make_task(content=session)["id"]
+    link = 'href="http://site.test/sessions/7"'
+    seen = {name: browser(house, name).get(f"/{of_site}").text for name in ("ada", "coco", "ams")}
+    assert {name: link in page for name, page in seen.items()} == {"ada": False, "coco": True, "ams": True}
+    assert "S1_MR" in seen["ada"]
+    assert link not in browser(house, "ams").get(f"/{of_none}").text
+
+
 def test_the_page_of_a_task_shows_what_template_and_content_name_and_nothing_else(house):
     content = {
         "volumes": [

@@ -26,6 +26,11 @@ function isUnchangedTime(old: Element, fresh: Element): boolean {
   return old instanceof HTMLTimeElement && fresh instanceof HTMLTimeElement && old.dateTime === fresh.dateTime;
 }
 
+/** What another service shows here keeps itself true. */
+function isGuest(element: Element): boolean {
+  return element instanceof HTMLElement && "guest" in element.dataset;
+}
+
 /** What somebody is filling in stays until it is sent. */
 function isInUse(element: Element): boolean {
   return element instanceof HTMLFormElement && element.contains(document.activeElement);
@@ -36,7 +41,7 @@ function layOne(old: Node, fresh: Node, changed: Changed): void {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return;
   }
-  if (old.isEqualNode(fresh) || isUnchangedTime(old, fresh) || isInUse(old)) return;
+  if (old.isEqualNode(fresh) || isUnchangedTime(old, fresh) || isInUse(old) || isGuest(old)) return;
   const isCount = old instanceof HTMLElement && "count" in old.dataset;
   const isOther = isCount && old.textContent?.trim() !== fresh.textContent?.trim();
   layAttributes(old, fresh);

@@ -58,13 +58,31 @@ def test_the_table_of_biomarkers_shows_value_and_unit():
     assert "brain_tiv 1.0" in text
 
 
-def test_what_is_worked_on_is_a_line_when_it_is_news():
+def test_long_work_says_now_and_then_how_far_it_is(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("deployments.demo.display.time.monotonic", lambda: now)
     plain = console()
     display = Display(plain)
-    display.doing("De-identifying the scans")
-    display.doing("De-identifying the scans: 7 images done", is_news=False)
+    display.doing("Fetching the scans")
+    for second in range(12):
+        now += 1
+        display.doing("Fetching the scans", f"{second + 1} MB")
+    display.doing("De-identifying the scans", "0 of 670 images")
     display.doing("")
-    assert [line.split("s  ")[-1] for line in plain.file.getvalue().splitlines()] == ["De-identifying the scans"]
+    assert [line.split("s  ")[-1] for line in plain.file.getvalue().splitlines()] == [
+        "Fetching the scans",
+        "Fetching the scans: 5 MB",
+        "Fetching the scans: 10 MB",
+        "De-identifying the scans: 0 of 670 images",
+    ]
+
+
+def test_in_a_terminal_it_stands_there_all_the_time():
+    terminal = console(force_terminal=True)
+    display = Display(terminal)
+    display.doing("De-identifying the scans", "7 of 670 images")
+    terminal.print(display)
+    assert "De-identifying the scans: 7 of 670 images" in terminal.file.getvalue()
 
 
 def test_the_table_fits_into_eighty_columns_and_time_never_runs_back(monkeypatch):

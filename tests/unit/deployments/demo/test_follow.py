@@ -62,6 +62,21 @@ def test_a_review_is_left_to_a_person():
     assert view.accepted == []
 
 
+def test_sessions_are_followed_on_while_a_person_answers():
+    view = Script(answers_reviews=False)
+    seen = []
+
+    def note(one):
+        seen.append(one.stage)
+        if one.stage is Stage.review:
+            view.states.pop(0)
+
+    result = follow([START], view, on_change=note, check=lambda: None, poll_s=0, waits_for_reviews=True)
+    assert result[0].stage is Stage.released
+    assert seen[-3:] == [Stage.review, Stage.releasing, Stage.released]
+    assert view.accepted == []
+
+
 def test_a_service_that_is_being_restarted_is_asked_again():
     assert followed(Script(silent_at=2))[0][0].stage is Stage.released
 

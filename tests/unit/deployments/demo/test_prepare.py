@@ -44,7 +44,7 @@ def test_both_sessions_of_the_archive_become_coded_subjects(home, archive):
     prepared = prepare_bundled(home, lambda: archive)
     assert [session.subject for session in prepared.sessions] == ["BV-001", "BV-002"]
     assert [len(session.files()) for session in prepared.sessions] == [1, 1]
-    assert prepared.left_out == {"not a DICOM file": 1}
+    assert prepared.left_out == {}, "pictures of the archive beside the images are no part of it"
 
 
 def test_a_second_preparation_fetches_nothing_and_gives_the_same(home, archive):

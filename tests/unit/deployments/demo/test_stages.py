@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.commands.demo import what_is_left
-from deployments.demo.stages import ArrivalSeen, Progress, SessionSeen, Stage, advance
+from deployments.demo.stages import ArrivalSeen, Progress, SessionSeen, Stage, advance, moved
 
 BEFORE = Progress("BV-001", "2.25.1", total=10, sent=10, stage=Stage.sending)
 
@@ -50,3 +50,13 @@ def test_reviews_are_offered_only_while_something_waits():
     said = what_is_left([released, released], "http://site/tasks")
     assert "reviews" not in said
     assert "--home" in said
+
+
+def test_who_answered_is_said_with_where_the_session_went():
+    arrival = ArrivalSeen("accepted", "BV-001_MR")
+    released = advance(BEFORE, arrival, SessionSeen(7, "released", "/sessions/7", by="ada"))
+    assert moved(released) == "BV-001_MR: accepted by ada, released"
+    rejected = advance(BEFORE, arrival, SessionSeen(7, "rejected", "/sessions/7", why="the skull is in", by="ada"))
+    assert moved(rejected) == "BV-001_MR: rejected by ada"
+    overdue = advance(BEFORE, arrival, SessionSeen(7, "review_overdue", "/sessions/7"))
+    assert moved(overdue) == "BV-001_MR: review overdue"

@@ -15,7 +15,15 @@ from service_kit.accounts.domain import Role
 from service_kit.accounts.guards import SESSION_COOKIE
 
 ONE = ArrivalId(1)
-PAGES = ("/", "/?state=quarantined", "/quarantine", "/arrivals/1", "/parts/arrivals", "/parts/quarantine")
+PAGES = (
+    "/",
+    "/?state=quarantined",
+    "/quarantine",
+    "/arrivals/1",
+    "/parts/arrivals",
+    "/parts/quarantine",
+    "/parts/held",
+)
 
 
 @pytest.fixture
@@ -94,6 +102,35 @@ def test_a_recovered_object_waits_for_its_sender_in_words(browser, receive):
 
     receive(sender=Sender())
     assert "Waits for its sender" in browser.get("/").text
+
+
+def test_other_services_pages_are_told_how_many_the_quarantine_holds_and_why(sign_in, receive, arrivals):
+    browser = sign_in(Role.coordinator, study="brain")
+    assert browser.get("/parts/held").text.strip() == browser.get("/parts/held-count").text.strip() == ""
+    marked = "Rejected: it is <not> marked as de-identified."
+    for number, study in enumerate(("brain", "brain", "chest"), start=1):
+        bad, good = receive(study=f"1.{number}"), receive(study=f"1.{number}")
+        arrivals.complete(ArrivalId(number), actor="test")
+        wholly = (RejectedInstance(sha256=good.sha256, reason="Rejected: it is cut off."),) if number == 2 else ()
+        settlement = Settlement(
+            outcome=Outcome.quarantined if number == 2 else Outcome.accepted,
+            reason="None of its instances can be accepted." if number == 2 else None,
+            study=study,
+            rejected=(RejectedInstance(sha256=bad.sha256, reason=marked), *wholly),
+        )
+        arrivals.settle(ArrivalId(number), settlement, actor="flows")
+    receive(study="1.4")
+    arrivals.complete(ArrivalId(4), actor="test")
+    late = Settlement(outcome=Outcome.quarantined, reason="The archive refused it.", study="brain")
+    arrivals.settle(ArrivalId(4), late, actor="flows")
+    assert "3 arrivals wait in the quarantine" in browser.get("/parts/held-count").text
+    card = browser.get("/parts/held").text
+    assert re.findall(r"data-count>(\d+)</span><span>([^\n]+)</span>", card) == [
+        ("2", "It is &lt;not&gt; marked as de-identified."),
+        ("1", "It is cut off."),
+        ("1", "The archive refused it."),
+    ]
+    assert 'href="/quarantine"' in card
 
 
 def test_no_page_carries_inline_code_or_style(browser, receive, arrivals):

@@ -73,7 +73,8 @@ def test_anything_else_is_one_clear_problem(client, authorization):
 def test_nobody_is_told_to_sign_in(client):
     response = client.get("/me")
     assert response.status_code == 401
-    assert response.json()["detail"] == "Please sign in first."
+    detail = "Please sign in first: people at /login in a browser, programs with a token (Authorization: Bearer …)."
+    assert response.json()["detail"] == detail
     assert response.headers["www-authenticate"].startswith("Basic")
 
 

@@ -98,6 +98,62 @@ def test_an_instance_that_may_not_enter_says_why(tmp_path, study, changes, words
     assert report.arrival_reason.startswith("None of its instances can be accepted. 1 instance: ")
 
 
+def test_an_instance_names_every_reason_at_once(tmp_path, study):
+    raw = {"PatientIdentityRemoved": None, "DeidentificationMethod": None, "DeidentificationMethodCodeSequence": None}
+    ct = {"Modality": "CT", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2"}
+    report = examine([write(instance(BurnedInAnnotation="YES", **raw, **ct), tmp_path)], [study])
+    (reason,) = reasons(report)
+    assert reason.split("; also ") == [
+        "Rejected: its modality is CT, and study heads takes MR",
+        "it is not marked as de-identified (Patient Identity Removed 0012,0062 is not YES)",
+        "it names no method of de-identification (0012,0063 and 0012,0064 are empty)",
+        "it says that text is burned into its pixels (0028,0301) and names no cleaning of the pixels (113101).",
+    ]
+    assert report.arrival_reason.startswith("None of its instances can be accepted. 1 instance: its modality is CT, ")
+
+
+def test_a_truncated_instance_says_too_that_it_is_not_marked_as_deidentified(tmp_path, study):
+    cut = write(instance(PatientIdentityRemoved="NO"), tmp_path)
+    cut.write_bytes(cut.read_bytes()[:-50])
+    stub = write(instance(number=2, PatientIdentityRemoved="NO"), tmp_path)
+    stub.write_bytes(stub.read_bytes().partition(b"\x28\x00\x02\x00")[0])  # in front of group 0028, the image's
+    report = examine([cut, stub], [study])
+    assert sorted(reason.split(";")[-1] for reason in reasons(report)) == [
+        " also it is not marked as de-identified (Patient Identity Removed 0012,0062 is not YES).",
+        "Rejected: the file is truncated: it ends inside its header.",
+    ]
+
+
+def test_an_arrival_without_a_route_names_everything_that_is_in_the_way(tmp_path, study):
+    lax = study.model_copy(update={"deidentification": study.deidentification.model_copy(update={"required": False})})
+    changes = {"ClinicalTrialProtocolID": "OTHER", "PatientIdentityRemoved": "NO"}
+    paths = [
+        write(instance(number=1, PatientID=None, **changes), tmp_path),
+        write(instance(number=2, PatientID="BV-002", **changes), tmp_path),
+        write(instance(number=3, PatientID="BV-003", **changes), tmp_path),
+    ]
+    report = examine(paths, [study])
+    route = (
+        "No study of this house has the name that it gives in ClinicalTrialProtocolID (0012,0020). "
+        "It has no PatientID (0010,0020), so its subject is not known. "
+        "Its instances belong to different subjects: PatientID (0010,0020) changes within one DICOM study."
+    )
+    marked = "it is not marked as de-identified (Patient Identity Removed 0012,0062 is not YES)."
+    assert report.arrival_reason == f"{route} Besides: 3 instances: {marked}"
+    assert reasons(report) == [f"{route} Besides, {marked}"] * 3
+    assert examine(paths, [study, lax]).arrival_reason == route
+    assert examine(paths, []).arrival_reason == route
+
+
+def test_an_instance_whose_uids_are_all_invalid_names_each(tmp_path, study):
+    with disable_value_validation():
+        path = write(instance(SOPInstanceUID="a", StudyInstanceUID="b", SeriesInstanceUID="c"), tmp_path, "a.dcm")
+    assert (
+        "its Study Instance UID and Series Instance UID and SOP Instance UID are no valid UIDs"
+        in reasons(examine([path], [study]))[0]
+    )
+
+
 @pytest.mark.parametrize("changes", [{"DeidentificationMethod": None}, {"DeidentificationMethodCodeSequence": None}])
 def test_one_of_the_two_ways_to_name_the_method_is_enough(tmp_path, study, changes):
     assert examine([write(instance(**changes), tmp_path)], [study]).instance_count == 1

@@ -1,0 +1,1 @@
+"""The released tables of the studies, as the flows wrote them."""

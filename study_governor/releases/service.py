@@ -1,0 +1,94 @@
+"""Reads the table that a study released, and gives of it what somebody may see. May import `study_governor.db`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from study_governor.cohorts.service import checked_label
+from study_governor.contract.errors import NothingReleased
+from study_governor.db.tables import CohortRow, ExperimentRow, SubjectRow
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+    from sqlmodel import Session
+
+    from study_governor.reach import Reach
+
+
+class TableFormat(StrEnum):
+    """In which form a table is downloaded."""
+
+    CSV = "csv"
+    JSON = "json"
+
+    @property
+    def media_type(self) -> str:
+        """The form's media type."""
+        return "text/csv" if self is TableFormat.CSV else "application/json"
+
+
+def table_file(releases_dir: Path, study: str, *, form: TableFormat = TableFormat.CSV) -> Path:
+    """Return where the table of a study is, once something was released."""
+    name = checked_label(study, what="study")
+    return releases_dir / name / f"{name}.{form.value}"
+
+
+def has_release(releases_dir: Path | None, study: str) -> bool:
+    """Tell whether a study released anything yet."""
+    return releases_dir is not None and table_file(releases_dir, study).is_file()
+
+
+def released_table(session: Session, releases_dir: Path | None, study: str, *, form: TableFormat, reach: Reach) -> str:
+    """Return the table of a study as it was written; for somebody of some sites the rows of those sites.
+
+    Raises
+    ------
+    NothingReleased
+    """
+    if releases_dir is None:
+        raise NothingReleased(study)
+    try:
+        text = table_file(releases_dir, study, form=form).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NothingReleased(study) from None
+    if reach.covers(study, None):
+        return text
+    query = (
+        select(SubjectRow.label, ExperimentRow.label)
+        .join(ExperimentRow, col(SubjectRow.id) == ExperimentRow.subject_id)
+        .join(CohortRow, col(CohortRow.id) == ExperimentRow.cohort_id)
+        .where(CohortRow.label == study, reach.sessions())
+    )
+    return rows_of(text, set(session.exec(query).all()), form=form)
+
+
+def rows_of(text: str, sessions: Container[tuple[str, str]], *, form: TableFormat) -> str:
+    r"""Cut a table down to the rows of some sessions.
+
+    Parameters
+    ----------
+    sessions
+        Labels of subject and session.
+
+    Examples
+    --------
+    >>> rows_of("session,subject\nS1,A\nS2,B\n", {("A", "S1")}, form=TableFormat.CSV)
+    'session,subject\nS1,A\n'
+    """
+    if form is TableFormat.JSON:
+        rows = [row for row in json.loads(text) if (row["subject"], row["session"]) in sessions]
+        return json.dumps(rows, indent=1) + "\n"
+    reader = csv.DictReader(io.StringIO(text))
+    cut = io.StringIO()
+    writer = csv.DictWriter(cut, fieldnames=reader.fieldnames or (), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for row in reader if (row["subject"], row["session"]) in sessions)
+    return cut.getvalue()
