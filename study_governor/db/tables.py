@@ -6,7 +6,7 @@ Source: the tables of studygovernor 8.1 (Erasmus MC, Apache-2.0), with the prese
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from sqlalchemy import Index, Text, UniqueConstraint, false
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service_kit.outbox import OutboxColumns
@@ -121,7 +121,7 @@ class ExperimentRow(Base, table=True):
     label: str = Field(max_length=100, index=True)
     scandate: datetime = Field(sa_type=_moment)
     scandate_offset_min: int = 0
-    scandate_is_arrival: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    scandate_is_arrival: bool = False
     site: str | None = Field(default=None, max_length=100)
     freetext: str | None = Field(default=None, sa_type=Text)
     workflow_id: int = Field(foreign_key="workflow.id")

@@ -33,5 +33,4 @@ def downgrade() -> None:
         .where(experiment.c.scandate_is_arrival, experiment.c.freetext.is_(None))
         .values(freetext=_SAID)
     )
-    with op.batch_alter_table("experiment") as batch:
-        batch.drop_column("scandate_is_arrival")
+    op.drop_column("experiment", "scandate_is_arrival")  # as a batch it would make the table anew, to which rows refer
