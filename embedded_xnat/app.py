@@ -35,6 +35,7 @@ from embedded_xnat.site import (
     config_endpoints,
     configuration_endpoints,
     custom_forms,
+    journal,
     other_parts,
     people,
     receivers,
@@ -42,7 +43,7 @@ from embedded_xnat.site import (
 )
 from embedded_xnat.site import endpoints as site_endpoints
 from embedded_xnat.site.config import SiteConfig
-from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.archive import Archive, together
 from embedded_xnat.storage.files import FileStore
 from embedded_xnat.storage.holding import Holding
 from embedded_xnat.web import install as install_pages
@@ -139,7 +140,8 @@ def _open(app: FastAPI, settings: EmbeddedXnatSettings) -> None:
     app.state.actions = Actions(
         database, visitor_named=app.state.logins.known, allowed=read_networks(settings.webhook_networks)
     )
-    archive.watch = Recorder(app.state.site_config, wake=app.state.actions.dispatcher.wake).watch
+    recorder = Recorder(app.state.site_config, wake=app.state.actions.dispatcher.wake)
+    archive.watch = together(recorder.watch, journal.watch)
     app.state.actions.start()
     start_imports(app, settings, archive)
 

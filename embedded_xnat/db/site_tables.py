@@ -185,12 +185,14 @@ class ReceiverRow(Base, table=True):
 
 
 class WorkflowRow(Base, table=True):
-    """What a pipeline or script says of its work on an object.
+    """What was done to an object: as a pipeline or script says of its work, or as the server notes itself.
 
     Attributes
     ----------
     owner_kind, owner_id
-        The object: a project, subject or experiment.
+        The object: a project, subject or experiment. It may be gone.
+    is_own
+        Whether the server noted it; nobody changes it then.
     """
 
     __tablename__ = "workflow"
@@ -205,6 +207,7 @@ class WorkflowRow(Base, table=True):
     data_type: str = Field(max_length=100)
     external_id: str = Field(max_length=200)
     pipeline_name: str = Field(max_length=500)
+    is_own: bool = False
     data: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     created_by: str = Field(max_length=64)
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)

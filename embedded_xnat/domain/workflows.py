@@ -1,6 +1,7 @@
-"""Records of what worked on an object (wrk:workflowData): pipelines and scripts write them, people look at them. Pure.
+"""Records of what worked on an object (wrk:workflowData): people and programs look at them. Pure.
 
-This server runs no pipelines; it keeps what those that do say of themselves.
+This server runs no pipelines; it keeps what those that do say of themselves, and writes what is done to objects itself,
+in XNAT's words (org.nrg.xft.event.EventUtils).
 """
 
 import re
@@ -24,6 +25,15 @@ FIELDS: Mapping[str, int] = {
 }
 #: Fields that say what a record is about; they are set once.
 IDENTITY: Mapping[str, int] = {"ID": 200, "data_type": 100, "externalID": 200, "pipeline_name": 500}
+#: What the server's own records are called where that does not depend on the type of the object.
+TRANSFERRED, RENAMED, MOVED = "Transferred", "Renamed", "Modified project"
+SHARED, PULLED, STORED_XAR = "Configured project sharing", "Pulled Data from DICOM", "Stored XAR"
+MADE_ALONG, REFRESHED = "Auto-created for experiment", "Catalog(s) Refreshed"
+USER_ADDED, USER_REMOVED = "Added user to project", "Removed user from project"
+RESOURCE_MADE, RESOURCE_REMOVED = "Created resource", "Removed Resource Catalog"
+FILE_UPLOADED, FILE_REMOVED = "Uploaded File", "Removed File"
+#: Of these, one that follows another of the same person at the same object joins its record.
+JOINING = frozenset({RESOURCE_MADE, FILE_UPLOADED, FILE_REMOVED})
 COLUMNS = (KEY, *IDENTITY, *FIELDS, "create_user")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _NAMES = {name.lower(): name for name in (*IDENTITY, *FIELDS)}

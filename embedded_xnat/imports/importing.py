@@ -21,7 +21,7 @@ from embedded_xnat.imports.reading import Upload, anonymized
 from embedded_xnat.imports.records import Instance, Overwrite, Plan, Route
 from embedded_xnat.imports.routing import project_for, ruled_by
 from embedded_xnat.imports.service import Deposit, exists, store_session
-from embedded_xnat.storage.archive import Archive, Change
+from embedded_xnat.storage.archive import Archive, Cause, Change
 
 
 class Way(StrEnum):
@@ -95,13 +95,13 @@ class Importer:
         sessions = list(zip(directions, plans, strict=True))
         if self.keeps_conflicts:
             return [self._put_or_keep(direction, both, options) for direction, both in sessions]
-        with self.archive.change() as change:
+        with self.archive.change(Cause(self.visitor.username)) as change:
             return [self._put(change, direction, both, options) for direction, both in sessions]
 
     def _put_or_keep(self, direction: Direction, plans: tuple[Plan, Plan], options: ImportOptions) -> str:
         """Put one session where it belongs, or into the prearchive with the reason why it does not fit there."""
         try:
-            with self.archive.change() as change:
+            with self.archive.change(Cause(self.visitor.username)) as change:
                 return self._put(change, direction, plans, options)
         except (SessionExists, MergeConflict) as conflict:
             reasons = prearchive.reasons_of(conflict)

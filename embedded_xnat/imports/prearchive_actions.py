@@ -29,7 +29,7 @@ from embedded_xnat.imports.reading import anonymized, linked
 from embedded_xnat.imports.records import Instance, Overwrite, Route, Series
 from embedded_xnat.imports.routing import project_by_name, writable
 from embedded_xnat.imports.service import Deposit, store_session
-from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.archive import Archive, Cause
 from embedded_xnat.storage.space import disk_errors
 from service_kit.errors import ServiceError, Unavailable
 from service_kit.tables import utc_now
@@ -200,7 +200,7 @@ class Actions:
                 raise BadRequest("The session in the prearchive has no DICOM file.")
             plan = plan_session(instances, Route(project_id, subject, label))
             deposit = Deposit(self.id_prefix, overwrite=errand.overwrite, quarantine=errand.quarantine)
-            with self.archive.change() as change:
+            with self.archive.change(Cause(visitor.username)) as change:
                 uri = store_session(change, visitor, plan, deposit, files=files)
                 found = change.session.get(PrearchiveRow, row.number)
                 if found is not None:

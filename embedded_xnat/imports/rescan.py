@@ -16,10 +16,11 @@ from embedded_xnat.dicom.elements import Elements, is_dicom, read_elements
 from embedded_xnat.dicom.facts import frames, read_header, scan_data, session_data
 from embedded_xnat.domain.addresses import Address, ObjectKind
 from embedded_xnat.domain.roles import Action, Visitor
+from embedded_xnat.domain.workflows import PULLED
 from embedded_xnat.imports.planning import session_modality
 from embedded_xnat.locate import PART_FOLDERS, Located, locate
 from embedded_xnat.schema.imaging_types import modality_of
-from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.archive import Archive, Cause
 
 UNKNOWN_TYPE = "Unknown"
 T = TypeVar("T")
@@ -56,7 +57,7 @@ def pull_from_headers(archive: Archive, visitor: Visitor, address: Address) -> N
         return {number: read for number, files in paths.items() if (read := _read(files)) is not None}
 
     headers = _looked(archive, look)
-    with archive.change() as change:
+    with archive.change(Cause(visitor.username, action=PULLED)) as change:
         experiment = _experiment(locate(change.session, address, visitor, action=Action.UPDATE))
         experiment.data = {**experiment.data, **_of_session(headers)}
         change.session.add(experiment)
@@ -93,7 +94,7 @@ def fix_scan_types(archive: Archive, visitor: Visitor, address: Address) -> None
         return known, described
 
     known, described = _looked(archive, look)
-    with archive.change() as change:
+    with archive.change(Cause(visitor.username)) as change:
         experiment = _experiment(locate(change.session, address, visitor, action=Action.UPDATE))
         for scan in repository.scans_of(change.session, experiment.id):
             if scan.data.get("type"):

@@ -17,6 +17,7 @@ from embedded_xnat.domain.addresses import Address, ObjectKind, Step
 from embedded_xnat.domain.names import check_label
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.domain.setters import SetField
+from embedded_xnat.domain.workflows import STORED_XAR
 from embedded_xnat.domain.xml_documents import Document
 from embedded_xnat.imports.merging import Finding, Severity
 from embedded_xnat.imports.options import ImportOptions, Target
@@ -30,7 +31,7 @@ from embedded_xnat.objects.moves import bring_parts, wishes_of
 from embedded_xnat.objects.wishes import set_fields
 from embedded_xnat.resources.service import Labels, Shelf, Upload, create_resource, store_files
 from embedded_xnat.schema.registry import MODEL
-from embedded_xnat.storage.archive import Archive, Change
+from embedded_xnat.storage.archive import Archive, Cause, Change
 from embedded_xnat.storage.files import FileStore, Stored
 from service_kit.tables import utc_now
 
@@ -76,7 +77,7 @@ class XarImporter:
             raise BadRequest("A XAR is of parts of one imaging session; send those of each session on their own.")
         names = Names(targets[0].project.id, targets[0].subject.label, targets[0].label)
         documents = [_anonymized(each, scripts, names, files=files, stack=stack) for each in documents]
-        with self.archive.change() as change:
+        with self.archive.change(Cause(self.visitor.username, action=STORED_XAR)) as change:
             uris = [self._store(change, each, options) for each in documents]
         return list(dict.fromkeys(uris))
 

@@ -5,6 +5,7 @@ the table below says what each method does with what was read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -38,8 +39,9 @@ from embedded_xnat.objects.wishes import (
 )
 from embedded_xnat.rendering import render_table
 from embedded_xnat.schema.registry import MODEL
-from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.archive import Archive, Cause, Change
 
+MAX_REASON = 500
 DEFAULT_TYPES = {
     ObjectKind.EXPERIMENT: "xnat:mrSessionData",
     ObjectKind.SCAN: "xnat:mrScanData",
@@ -78,6 +80,11 @@ class Call:
         """What the request wants: the parameters of its query, and its document."""
         replaces = self.document is not None and truth(self.query.get("allowDataDeletion"), name="allowDataDeletion")
         return Wishes(self.query.parameters, self.document, replaces=replaces)
+
+    def change(self) -> AbstractContextManager[Change]:
+        """Open a change in the visitor's name; the request may say why (`event_reason`)."""
+        reason = (self.query.get("event_reason") or "")[:MAX_REASON]
+        return self.archive.change(Cause(self.visitor.username, reason=reason if reason.isprintable() else ""))
 
 
 def table(call: Call, rows: Sequence[Row], columns: Sequence[str] = ()) -> Response:
@@ -126,7 +133,7 @@ def read_object(call: Call) -> Response:
 def put_project(call: Call) -> Response:
     """Make a project, or set fields of it."""
     project_id = call.address.steps[-1].key
-    with call.archive.change() as change:
+    with call.change() as change:
         if repository.project_by_id(change.session, project_id) is None:
             if not (call.creates_projects or call.visitor.everything):
                 raise NoNewProjects
@@ -142,7 +149,7 @@ def put_project(call: Call) -> Response:
 
 def put_subject(call: Call) -> Response:
     """Make a subject, set fields of it, or rename it."""
-    with call.archive.change() as change:
+    with call.change() as change:
         found = _existing(change.session, call)
         if found is not None and found.subject is not None:
             before = found.place.folder()
@@ -173,7 +180,7 @@ def put_subject(call: Call) -> Response:
 
 def put_experiment(call: Call) -> Response:
     """Make an experiment, set fields or the status of it, or rename it."""
-    with call.archive.change() as change:
+    with call.change() as change:
         found = _existing(change.session, call)
         experiment = None if found is None else found.assessor or found.experiment
         if found is not None and experiment is not None:
@@ -212,7 +219,7 @@ def put_experiment(call: Call) -> Response:
 def put_part(call: Call) -> Response:
     """Make a scan, reconstruction or assessor of a session, or set fields of it."""
     kind = call.address.kind
-    with call.archive.change() as change:
+    with call.change() as change:
         found = _existing(change.session, call)
         if found is not None:
             row = found.assessor or found.scan
@@ -288,7 +295,7 @@ def put_into_collection(call: Call) -> Response:
 def delete_object(call: Call) -> Response:
     """Delete an object with everything in it; with its files if the request says so."""
     remove_files = truth(call.query.get("removeFiles"), name="removeFiles")
-    with call.archive.change() as change:
+    with call.change() as change:
         found = locate(change.session, call.address, call.visitor)
         session, folders = change.session, [found.place.folder()]
         if found.project is not None and found.project is not found.owning_project:

@@ -54,7 +54,7 @@ def put_member(call: Call) -> Response:
     role, username = _role_and_name(call)
     if not any(user.username == username for user in _accounts(call).users()):
         raise NoSuchObject("user")
-    with call.archive.change() as change:
+    with call.change() as change:
         project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None
         row = change.session.get(MembershipRow, (project.id, username))
@@ -67,7 +67,7 @@ def put_member(call: Call) -> Response:
 def delete_member(call: Call) -> Response:
     """Take a person's role in a project away."""
     role, username = _role_and_name(call)
-    with call.archive.change() as change:
+    with call.change() as change:
         project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None
         row = change.session.get(MembershipRow, (project.id, username))
@@ -91,7 +91,7 @@ def put_accessibility(call: Call) -> Response:
         wanted = Accessibility(call.address.file_path)
     except ValueError as error:
         raise BadRequest("A project is private, protected or public.") from error
-    with call.archive.change() as change:
+    with call.change() as change:
         project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None
         project.accessibility = wanted.value
@@ -111,7 +111,7 @@ def put_prearchive_code(call: Call) -> Response:
     """Set what happens with sessions that come in."""
     if call.address.file_path not in PREARCHIVE_CODES:
         raise BadRequest("The code is 0, 4 or 5.")
-    with call.archive.change() as change:
+    with call.change() as change:
         project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None
         project.prearchive_code = int(call.address.file_path)
@@ -128,7 +128,7 @@ def put_quarantine_code(call: Call) -> Response:
     """Set whether sessions that come in are put into quarantine."""
     if call.address.file_path not in {"0", "1"}:
         raise BadRequest("The code is 0 or 1.")
-    with call.archive.change() as change:
+    with call.change() as change:
         project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None
         project.quarantine_code = int(call.address.file_path)

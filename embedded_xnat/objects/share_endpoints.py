@@ -20,7 +20,7 @@ def put_share(call: Call) -> Response:
     """Show a subject or experiment in another project too."""
     if not call.address.rest:
         raise BadRequest("Name the project to share into.")
-    with call.archive.change() as change:
+    with call.change() as change:
         found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
         row = _shared_object(found)
         target = Address((Step(ObjectKind.PROJECT, call.address.rest[0]),))
@@ -42,7 +42,7 @@ def put_share(call: Call) -> Response:
 
 def delete_share(call: Call) -> Response:
     """Take a shared subject or experiment out of a project."""
-    with call.archive.change() as change:
+    with call.change() as change:
         found = locate(change.session, call.address, call.visitor)
         row = _shared_object(found)
         target = Address((Step(ObjectKind.PROJECT, "/".join(call.address.rest)),))

@@ -86,7 +86,7 @@ def put_resource(call: Call) -> Response:
     """Make a resource; or change what is said about one, when the request sets fields of it and no label."""
     label = call.address.key(ObjectKind.RESOURCE) or ""
     fields = {name.partition("/")[2] for name, _ in call.query.parameters if name.startswith("xnat:resourceCatalog/")}
-    with call.archive.change() as change:
+    with call.change() as change:
         if fields and "label" not in fields and _has_resource(change.session, call):
             found = locate(change.session, call.address, call.visitor, action=Action.UPDATE)
             assert found.resource is not None
@@ -106,7 +106,7 @@ def _has_resource(session: Session, call: Call) -> bool:
 
 def delete_resource(call: Call) -> Response:
     """Delete a resource with its files."""
-    with call.archive.change() as change:
+    with call.change() as change:
         found = locate(change.session, call.address, call.visitor, action=Action.DELETE)
         assert found.resource is not None
         folder = service.shelf(found, found.resource).folder
@@ -164,7 +164,7 @@ def _pack(entries: Iterable[Entry], packing: str) -> Iterator[bytes]:
 
 def delete_file(call: Call) -> Response:
     """Delete a file."""
-    with call.archive.change() as change:
+    with call.change() as change:
         found = locate(change.session, call.address, call.visitor, action=Action.DELETE, resource=False)
         shelves = [service.shelf(found, found.resource)] if found.resource is not None else []
         try:

@@ -15,10 +15,11 @@ from embedded_xnat.db.tables import FileRow
 from embedded_xnat.domain.addresses import Address, parse_address
 from embedded_xnat.domain.names import check_file_path
 from embedded_xnat.domain.roles import Action, Visitor
+from embedded_xnat.domain.workflows import REFRESHED
 from embedded_xnat.locate import locate
 from embedded_xnat.resources import service
 from embedded_xnat.resources.service import Shelf
-from embedded_xnat.storage.archive import Archive
+from embedded_xnat.storage.archive import Archive, Cause
 from embedded_xnat.storage.files import digest_of, walk
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def refresh(archive: Archive, visitor: Visitor, address: Address, options: froze
     for survey in surveys:
         rows = known[survey.shelf.resource.number]
         _look(archive.files.path(survey.shelf.folder), survey, rows, options)
-    with archive.change() as change:
+    with archive.change(Cause(visitor.username, action=REFRESHED)) as change:
         _shelves(change.session, visitor, address)  # the rights may have changed meanwhile
         for survey in surveys:
             _apply(change.session, archive.files.path(survey.shelf.folder), survey, visitor=visitor, options=options)

@@ -92,7 +92,7 @@ def _unpack(incoming: Incoming, upload: Upload, files: FileStore, stack: ExitSta
 
 def _commit(call: Call, upload: Upload) -> list[str]:
     key = call.address.key(ObjectKind.RESOURCE) or ""
-    with call.archive.change() as change:
+    with call.change() as change:
         owner, selector = find_owner(change.session, call, Action.CREATE)
         if selector is not None:
             raise BadRequest("Files belong to one scan; a selector names several.")

@@ -16,6 +16,7 @@ from embedded_xnat.domain.tables import Query, Row, table_document
 from embedded_xnat.domain.values import truth
 from embedded_xnat.locate import locate
 from embedded_xnat.objects.endpoints import Call, table
+from embedded_xnat.storage.archive import Cause
 from service_kit.tables import utc_now
 
 router = APIRouter()
@@ -39,7 +40,7 @@ def ask(call: Call) -> Response:
     if call.visitor.is_guest:
         raise LoginFailed
     role = _read_role(call.query.get("level") or "collaborator")
-    with call.archive.change() as change:
+    with call.change() as change:
         project = locate(change.session, call.address, call.visitor, title=True).project
         assert project is not None
         if repository.role_of(change.session, project.id, call.visitor.username) is not None:
@@ -83,7 +84,7 @@ def decide(request: Request, number: str) -> Response:
     if is_accepted == truth(query.get("decline"), name="decline"):
         raise BadRequest("Say accept=true or decline=true.")
     visitor = visitor_of(request)
-    with archive_of(request).change() as change:
+    with archive_of(request).change(Cause(visitor.username)) as change:
         row = _open_request(change.session, visitor, number)
         row.status = ACCEPTED if is_accepted else DECLINED
         row.decided_by, row.decided_at = visitor.username, utc_now()

@@ -1,6 +1,7 @@
 """Endpoints of workflow records: pipelines and scripts write what they do to an object, and read it. May import FastAPI.
 
-Whoever may read the object reads its records; whoever may change it writes them.
+Whoever may read the object reads its records; whoever may change it writes them. Those that the server writes itself
+(`embedded_xnat.site.journal`) stay as they are.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from lxml import etree
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, exists, or_
 from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -127,6 +128,8 @@ def _change(request: Request, number: int, fields: dict[str, str]) -> Response:
     with archive_of(request).change() as change:
         visitor = visitor_of(request)
         row = _find(change.session, visitor, number)
+        if row.is_own:
+            raise BadRequest("The server itself wrote this record; it is not changed. Make another one.")
         _owner(change.session, visitor, row.owner_id, [row.owner_kind])
         before = _values(row)
         for name in IDENTITY:
@@ -160,9 +163,17 @@ def _readable(visitor: Visitor) -> list[Any]:
             and_(kind == PROJECTS, owner.in_(visible)),
             and_(kind == SUBJECTS, owner.in_(subjects)),
             and_(kind == EXPERIMENTS, owner.in_(experiments)),
+            and_(_is_gone(), col(WorkflowRow.external_id).in_(visible)),
             and_(kind != PROJECTS, owner.in_(shared.where(col(ShareRow.owner_kind) == kind))),
         )
     ]
+
+
+def _is_gone() -> Any:
+    """Return the condition that the object of a record is not there any more."""
+    kind, owner = col(WorkflowRow.owner_kind), col(WorkflowRow.owner_id)
+    of_subject = and_(kind == SUBJECTS, ~exists().where(col(SubjectRow.id) == owner))
+    return or_(of_subject, and_(kind == EXPERIMENTS, ~exists().where(col(ExperimentRow.id) == owner)))
 
 
 def _listing(request: Request, name: str | None) -> Response:

@@ -8,6 +8,7 @@ the next start can finish what a kill cut off. The note goes with the next chang
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sqlalchemy import delete
@@ -22,11 +23,27 @@ from service_kit.errors import ServiceError
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Who changes objects of the archive, and why.
+
+    Parameters
+    ----------
+    action
+        What XNAT calls it, where the rows that change do not say it.
+    """
+
+    username: str
+    action: str | None = None
+    reason: str = ""
+
+
 class Change:
     """A transaction that may also touch the disk."""
 
-    def __init__(self, session: Session, files: FileStore) -> None:
+    def __init__(self, session: Session, files: FileStore, cause: Cause | None = None) -> None:
         self.session = session
+        self.cause = cause
         self._files = files
         self.moves: list[tuple[str, str]] = []
         self.placings: list[Placing] = []
@@ -61,6 +78,21 @@ class Change:
 Watch = Callable[[UnitOfWork, Change], Callable[[], None]]
 
 
+def together(*watches: Watch) -> Watch:
+    """Return what lets several watch a change, one after another."""
+
+    def watch(uow: UnitOfWork, change: Change) -> Callable[[], None]:
+        finishes = [each(uow, change) for each in watches]
+
+        def finish() -> None:
+            for each in finishes:
+                each()
+
+        return finish
+
+    return watch
+
+
 class Archive:
     """Database and files of the archive, changed together."""
 
@@ -92,8 +124,14 @@ class Archive:
                 yield session
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
-        """Open a change: committed at a clean exit, then finished on disk."""
+    def change(self, cause: Cause | None = None) -> Iterator[Change]:
+        """Open a change: committed at a clean exit, then finished on disk.
+
+        Parameters
+        ----------
+        cause
+            For a change of objects: its record names who made it.
+        """
         with self.files.changing:
             if self._is_unsettled:
                 self.settle()
@@ -102,7 +140,7 @@ class Archive:
             try:
                 with disk_errors(), self.database.write() as uow:
                     _forget(uow.session, self._finished)
-                    change = Change(uow.session, self.files)
+                    change = Change(uow.session, self.files, cause)
                     finish = None if self.watch is None else self.watch(uow, change)
                     yield change
                     if finish is not None:
