@@ -13,6 +13,7 @@
     ├── CannotListen                 4
     ├── StartError                   5
     │   ├── ProcessGaveUp
+    │   ├── SettingsRefused
     │   ├── StepFailed
     │   ├── NotReadyInTime
     │   └── Interrupted            130
@@ -124,6 +125,14 @@ class ProcessGaveUp(StartError):
         self.title, self.deaths, self.log = title, deaths, log
         said = f" It last said: {last_line}" if last_line else ""
         super().__init__(f"{title} ended {deaths} times right after its start; giving up.{said} See {log}.")
+
+
+class SettingsRefused(StartError):
+    """A process said that its settings are wrong; to start it again would not help."""
+
+    def __init__(self, last_line: str, *, log: Path) -> None:
+        self.log = log
+        super().__init__(f"{last_line} See {log}.")
 
 
 class StepFailed(StartError):

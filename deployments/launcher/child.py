@@ -48,7 +48,8 @@ def main() -> None:
     try:
         enter(arguments.name, host="127.0.0.1", port=arguments.port)
     except DeploymentError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

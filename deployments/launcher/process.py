@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from deployments.errors import ProcessGaveUp
+from deployments.errors import MissingSettings, ProcessGaveUp, SettingsRefused
 from deployments.launcher.restarts import RestartPolicy
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class KeptProcess:
 
         Raises
         ------
+        SettingsRefused
+            If it said that its settings are wrong.
         ProcessGaveUp
             If it died again and again right after its start.
         """
@@ -63,6 +65,8 @@ class KeptProcess:
                 return
             lived_s = time.monotonic() - began
             log = self._home.log(self.spec.name)
+            if code == MissingSettings.exit_code:
+                raise SettingsRefused(last_line_of(log), log=log)
             # a process that was killed had no last words: the line before is of another matter
             last_words = last_line_of(log) if code > 0 else ""
             delay_s = self._policy.delay_after(lived_s=lived_s, last_words=last_words)

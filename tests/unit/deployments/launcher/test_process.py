@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from deployments.errors import ProcessGaveUp
+from deployments.errors import ProcessGaveUp, SettingsRefused
 from deployments.launcher.home import Home, read_pid
 from deployments.launcher.plan import ProcessSpec
 from deployments.launcher.process import KeptProcess, last_line_of
@@ -69,6 +69,16 @@ def test_a_process_that_dies_again_and_again_is_given_up_with_its_last_words(hom
     assert "The child ended 3 times" in str(caught.value)
     assert "set COHORTFLOW_HOME" in str(caught.value)
     assert str(home.log("child")) in str(caught.value)
+
+
+def test_a_process_whose_settings_are_wrong_is_not_tried_again(home):
+    process = kept(
+        home, "import sys; sys.stderr.write('The child cannot start: COHORTFLOW_HOME is missing.'); sys.exit(7)"
+    )
+    with pytest.raises(SettingsRefused, match="COHORTFLOW_HOME is missing") as caught:
+        asyncio.run(process.keep_running())
+    assert str(home.log("child")) in str(caught.value)
+    assert process.starts == 1
 
 
 def test_a_process_that_ignores_sigterm_is_killed_with_its_own_children(home):
