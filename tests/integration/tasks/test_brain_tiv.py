@@ -16,7 +16,6 @@ from tasks.extraction.overlay import draw_overlays
 from tasks.extraction.records import ExtractionRequest, Outcome
 from tasks.intake.examine import examine_scan
 
-pytest.importorskip("torch", reason="the extra 'extraction' is not installed")
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 REFERENCE_ML = {"dev/t1_philips_adni_mprage_41y": 1566.1, "dev/t1_sag_anon_siemens_3y": 1468.6}
@@ -43,6 +42,7 @@ def volumes(unpacked, tmp_path_factory):
 @pytest.fixture(scope="session")
 def request_for(volumes):
     """Return the request to measure a real case."""
+    pytest.importorskip("torch", reason="the extra 'extraction' is not installed")
 
     def of(case, **parameters):
         series, conversion = volumes(case)

@@ -7,8 +7,7 @@ import pytest
 
 from deployments.errors import StudyMistakes
 from deployments.study_apply import checked_study
-from deployments.study_check import find_mistakes, known_deployments
-from flows.extract_biomarkers import extract_biomarkers
+from deployments.study_check import find_mistakes
 
 EXAMPLE = Path("studies/brain-volumetry")
 EXTRACT = "deployment: extract-biomarkers/warm"
@@ -75,7 +74,3 @@ def test_a_check_does_not_speak_of_changes(folder):
     with pytest.raises(StudyMistakes) as raised:
         checked_study(folder)
     assert "changed" not in str(raised.value)
-
-
-def test_the_deployments_known_are_called_as_the_flows_are():
-    assert f"{extract_biomarkers.name}/warm" in known_deployments()

@@ -1,10 +1,9 @@
+"""What a worker does with runs that nobody seems to hold: decisions on Prefect's own objects, without a server."""
+
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
-pytest.importorskip("prefect")
-
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from deployments.worker.recovery import (
