@@ -73,7 +73,7 @@ class XarImporter:
         with self.archive.read() as session:
             targets = [self._target(session, each, options.wanted) for each in documents]
             scripts = anonymize.in_force(session, anonymize.SITE, targets[0].project.id)
-        if len({target.label for target in targets}) > 1:
+        if len({(target.project.id, target.label) for target in targets}) > 1:
             raise BadRequest("A XAR is of parts of one imaging session; send those of each session on their own.")
         names = Names(targets[0].project.id, targets[0].subject.label, targets[0].label)
         documents = [_anonymized(each, scripts, names, files=files, stack=stack) for each in documents]
@@ -242,7 +242,8 @@ class XarImporter:
             if each.named.part is not None:
                 kind, key = each.named.part
                 scan = repository.scan_of(change.session, owner.experiment.id, kind, key)
-                assert scan is not None  # the same document has made it
+                if scan is None:  # the same document has made it, under the ID that it was given last
+                    raise BadRequest("A part of the document that names files has no ID, or more than one.")
                 place = replace(owner, scan=scan)
             named = each.named
             labels = Labels(named.format, named.content, None, named.description)

@@ -21,7 +21,6 @@ from embedded_xnat.pictures.reading import (
 logger = logging.getLogger(__name__)
 
 SIZE = 192
-MAX_PIXELS = 100_000_000
 
 
 def preview_png(path: Path, opener: Opener = open_at_path) -> bytes | None:
@@ -30,8 +29,6 @@ def preview_png(path: Path, opener: Opener = open_at_path) -> bytes | None:
 
     try:
         ds = read_dicom(path, pixels=True, opener=opener)
-        if int(ds.Rows) * int(ds.Columns) > MAX_PIXELS:
-            return None
         pixels = frame_pixels(ds, int(ds.get("NumberOfFrames", 1) or 1) // 2)
         if not is_colour(ds):
             pixels = grey(pixels, is_inverted=ds.get("PhotometricInterpretation") == "MONOCHROME1")

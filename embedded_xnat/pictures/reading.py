@@ -29,6 +29,8 @@ UNREADABLE = (
     zlib.error,
 )
 _PALETTE = "PALETTE COLOR"
+#: Of a larger picture nothing is unpacked: a few bytes can say that they are a hundred million pixels.
+MAX_PIXELS = 40_000_000
 #: Opens a file: it may have moved since its path was read.
 Opener = Callable[[Path], BinaryIO]
 
@@ -77,6 +79,8 @@ def frame_pixels(ds: "Dataset", frame: int) -> NDArray[Any]:
     from pydicom.pixels.utils import pixel_array  # noqa: PLC0415 - as above
 
     try:
+        if int(ds.Rows) * int(ds.Columns) > MAX_PIXELS:
+            raise Unreadable
         values = pixel_array(ds, index=frame)
         if not is_colour(ds):
             return values

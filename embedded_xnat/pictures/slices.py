@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: A series of more pictures is shown as far as these go; what a header says of its frames need not be true.
+MAX_SLICES = 50_000
 #: The type of a voxel with a colour, in the place where others have a dtype of numpy.
 RGB = "rgb"
 _GROUPS = (
@@ -69,16 +71,18 @@ def read_slices(paths: Iterable[Path], opener: Opener = open_at_path) -> list[Sl
     found: list[Slice] = []
     for path in paths:
         try:
-            found += _slices_of(path, read_dicom(path, pixels=False, opener=opener))
+            found += _slices_of(path, read_dicom(path, pixels=False, opener=opener), room=MAX_SLICES - len(found))
         except (Unreadable, *UNREADABLE):
             logger.info("a file is no image that can be shown")
     return found
 
 
-def _slices_of(path: Path, ds: "Dataset") -> list[Slice]:
+def _slices_of(path: Path, ds: "Dataset", *, room: int) -> list[Slice]:
     if int(ds.get("SamplesPerPixel", 1)) not in {1, 3} or "Rows" not in ds or "BitsAllocated" not in ds:
         return []
     frames = int(ds.get("NumberOfFrames", 1) or 1)
+    if frames > room:
+        raise Unreadable
     if frames == 1 and "PerFrameFunctionalGroupsSequence" not in ds:
         return [_slice(path, ds, {}, None)]
     shared = _group_values(ds.get("SharedFunctionalGroupsSequence", []))

@@ -254,6 +254,9 @@ UNSOUND = {
     "two sessions": {"other.xml": session()},
     "a session and an assessor": {"other.xml": assessor()},
     "a session and a scan": {"other.xml": part(inner="")},
+    "an assessor that is a session": {
+        "document": session(SCAN + '<xnat:assessors><xnat:assessor xsi:type="xnat:mrSessionData" label="A"/></xnat:assessors>')
+    },
     "an unknown field": {"document": session(f"{SCAN}<xnat:nonsense>1</xnat:nonsense>{NOTES}")},
     "a file that is not there": {"document": session(SCAN + NOTES.replace("notes/n.txt", "notes/lost.txt"))},
     "a file that nothing names": {"notes/more.txt": b"x"},
@@ -303,6 +306,8 @@ def test_what_the_archive_says_against_a_xar_leaves_nothing(send, xar, admin, ro
         (xar(session(head='project="P"')), {}, 417),
         (xar(session(subject="NONE")), {}, 400),
         (xar(session().replace('ID="7"', "")), {}, 400),
+        (xar(session().replace('ID="7"', 'id="7"')), {}, 400),
+        (xar(session().replace('ID="7"', 'ID="7" id="8"')), {}, 400),
         (xar(assessor(inner=ASSESSOR.replace("S1_MR1", "NONE")), **only_assessor), {}, 400),
         (xar(), {"session": "../evil"}, 417),
         (xar(), {"subject": "\x00"}, 417),
@@ -325,6 +330,29 @@ def test_a_xar_goes_into_no_project_that_one_may_not_write_to(send, xar, as_user
     assert send(xar(), as_user("carl"), handler="XAR").status_code == 403
     admin.put("/data/projects/P/users/Members/mary")
     assert send(xar(), as_user("mary"), handler="XAR").status_code == 200
+
+
+def test_the_session_of_another_project_gets_no_assessor_through_a_share(send, xar, as_user, admin, rows) -> None:
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/Q/users/Owners/mary")
+    assert admin.put("/data/projects/P/experiments/S1_MR1/projects/Q").status_code == 200
+    alone = dict.fromkeys(("notes/n.txt", "SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm"))
+    body = xar(assessor('project="Q" label="QC1"'), **alone, **{"out/m.csv": b"1"})
+    refused = send(body, as_user("mary"), handler="XAR")
+    assert (refused.status_code, "owns" in refused.json()["detail"]) == (400, True)
+    assert rows(admin.get("/data/projects/P/experiments/S1_MR1/assessors")) == []
+
+
+def test_assessors_of_sessions_of_two_projects_are_sent_apart(send, xar, admin) -> None:
+    """The scripts of one project say nothing about the images of another."""
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/Q/subjects/S1")
+    assert admin.put("/data/projects/Q/subjects/S1/experiments/S1_MR1?xsiType=xnat:mrSessionData").status_code == 201
+    alone = dict.fromkeys(("notes/n.txt", "SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm"))
+    without_files = ASSESSOR[ASSESSOR.index("<xnat:imageSession_ID>") :]
+    other = assessor('project="Q" label="QC2"', without_files)
+    body = xar(assessor(), **alone, **{"out/m.csv": b"1", "other.xml": other})
+    assert send(body, handler="XAR").status_code == 400
 
 
 def test_a_project_that_puts_what_comes_in_into_quarantine_does_so_here(send, xar, admin) -> None:

@@ -1,6 +1,7 @@
 """Volumes and previews of DICOM series: every value is the file's, every voxel at its place."""
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from embedded_xnat.contract.errors import NoPicture
 from embedded_xnat.pictures.preview import preview_png
+from embedded_xnat.pictures.reading import Unreadable, frame_pixels
 from embedded_xnat.pictures.slices import read_slices
 from embedded_xnat.pictures.volume import Series, arrange, nifti_stream
 
@@ -164,6 +166,27 @@ def test_a_file_of_many_frames_is_a_volume(tmp_path: Path) -> None:
     image = volume([write(tmp_path / "a.dcm", frames, PixelSpacing=[1.5, 2.0], SliceThickness=4)])
     assert np.asanyarray(image.dataobj).transpose(2, 1, 0) == pytest.approx(frames)
     assert image.header.get_zooms() == pytest.approx((2.0, 1.5, 4.0))
+
+
+def test_frames_that_a_header_only_claims_cost_nothing(tmp_path: Path) -> None:
+    boast = write(tmp_path / "boast.dcm", np.zeros((4, 4), np.uint8), NumberOfFrames=999_999_999)
+    true = write(tmp_path / "true.dcm", np.ones((4, 4), np.uint8))
+    assert [one.path for one in read_slices([boast, true])] == [true]
+
+
+def test_a_picture_larger_than_any_is_not_unpacked(tmp_path: Path) -> None:
+    from pydicom.uid import RLELossless
+
+    path = write(tmp_path / "a.dcm", np.zeros((8, 8), np.uint8))
+    ds = pydicom.dcmread(path)
+    ds.compress(RLELossless)
+    ds.Rows = ds.Columns = 60_000
+    assert frame_pixels(pydicom.dcmread(path), 0).shape == (8, 8)
+    tracemalloc.start()
+    with pytest.raises(Unreadable):
+        frame_pixels(ds, 0)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 def test_a_film_is_a_volume_a_frame(tmp_path: Path) -> None:
