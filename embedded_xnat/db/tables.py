@@ -217,6 +217,7 @@ class LoginRow(Base, table=True):
     digest: str = Field(primary_key=True, max_length=64)
     username: str = Field(max_length=64, index=True)
     last_used_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime, index=True)
+    opened_at: datetime | None = Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=True)
 
 
 class AliasTokenRow(Base, table=True):
@@ -228,6 +229,7 @@ class AliasTokenRow(Base, table=True):
     secret_sha256: str = Field(max_length=64)
     username: str = Field(max_length=64, index=True)
     expires_at: datetime = Field(sa_type=UtcDateTime)
+    issued_at: datetime | None = Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=True)
 
 
 class CounterRow(Base, table=True):

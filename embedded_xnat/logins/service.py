@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
 from embedded_xnat.contract.errors import LoginFailed, NoSuchObject, TooManyLogins
@@ -103,7 +103,10 @@ class Logins:
         Unauthenticated, TooManyRequests
         """
         if ALIAS.fullmatch(username):
-            return self._of_alias(username, password)
+            visitor = self._of_token(username, password)
+            if visitor is None:
+                raise LoginFailed
+            return visitor
         if username.lower() == GUEST:  # never somebody's account: who is a guest does not log in
             raise LoginFailed
         try:
@@ -164,14 +167,17 @@ class Logins:
         with self._lock:
             self._live.pop(digest, None)
 
-    def end_all(self, username: str) -> None:
-        """End every login of a user, and the alias tokens."""
+    def end_all(self, username: str, *, but: str | None = None) -> None:
+        """End every login of a user but the one given, and the alias tokens."""
+        kept = "" if but is None else _digest(but)
         with self._database.write() as uow:
             connection = uow.session.connection()
-            connection.execute(delete(LoginRow).where(col(LoginRow.username) == username))
+            mine = (col(LoginRow.username) == username) & (col(LoginRow.digest) != kept)
+            connection.execute(delete(LoginRow).where(mine))
+            connection.execute(update(LoginRow).where(col(LoginRow.digest) == kept).values(opened_at=utc_now()))
             connection.execute(delete(AliasTokenRow).where(col(AliasTokenRow.username) == username))
         with self._lock:
-            self._live = {key: live for key, live in self._live.items() if live.visitor.username != username}
+            self._live = {k: live for k, live in self._live.items() if live.visitor.username != username or k == kept}
 
     def active(self) -> dict[str, list[str]]:
         """Return the logins that are open, by user: something that stands for each, with which nobody can log in."""
@@ -235,12 +241,8 @@ class Logins:
 
     def validate_token(self, alias: str, secret: str) -> str | None:
         """Return the user of an alias token; None when it is not valid."""
-        with self._database.read() as uow:
-            row = uow.session.get(AliasTokenRow, alias.lower())
-            uow.session.expunge_all()
-        if row is None or row.expires_at < utc_now() or not secrets.compare_digest(row.secret_sha256, _digest(secret)):
-            return None
-        return row.username
+        visitor = self._of_token(alias, secret)
+        return None if visitor is None else visitor.username
 
     def invalidate_token(self, alias: str, secret: str) -> bool:
         """End an alias token; False when it was not valid."""
@@ -250,12 +252,15 @@ class Logins:
             uow.session.connection().execute(delete(AliasTokenRow).where(col(AliasTokenRow.alias) == alias.lower()))
         return True
 
-    def _of_alias(self, alias: str, secret: str) -> Visitor:
-        username = self.validate_token(alias, secret)
-        visitor = None if username is None else self.known(username)
-        if visitor is None:
-            raise LoginFailed
-        return visitor
+    def _of_token(self, alias: str, secret: str) -> Visitor | None:
+        if not ALIAS.fullmatch(alias):
+            return None
+        with self._database.read() as uow:
+            row = uow.session.get(AliasTokenRow, alias.lower())
+            uow.session.expunge_all()
+        if row is None or row.expires_at < utc_now() or not secrets.compare_digest(row.secret_sha256, _digest(secret)):
+            return None
+        return self.known(row.username, since=row.issued_at)
 
     def _reload(self, digest: str, live: _Live | None, now: float) -> Visitor | None:
         with self._database.read() as uow:
@@ -268,7 +273,7 @@ class Logins:
         used_at = max(row.last_used_at.timestamp(), live.used_at if live is not None else 0.0)
         if now - used_at >= self.idle_s:
             return None
-        visitor = self.known(row.username)
+        visitor = self.known(row.username, since=row.opened_at)
         if visitor is None:
             return None
         stored_at = row.last_used_at.timestamp()
@@ -283,12 +288,20 @@ class Logins:
             self._live[digest] = _Live(visitor, now, now, now)
         return visitor
 
-    def known(self, username: str) -> Visitor | None:
-        """Return whom a user name stands for; None for nobody who may log in."""
+    def known(self, username: str, *, since: datetime | None = None) -> Visitor | None:
+        """Return whom a user name stands for; None for nobody who may log in.
+
+        Parameters
+        ----------
+        since
+            When the login or token was made: a password that was set after that ends it, whoever set it and where.
+        """
         if username == GUEST:
             return None
         try:
-            if not self._accounts.user(username).is_active:
+            user = self._accounts.user(username)
+            set_at = user.password_set_at
+            if not user.is_active or (since is not None and set_at is not None and since < set_at):
                 return None
             return self._visitor(self._accounts.principal(username))
         except UserUnknown:

@@ -146,8 +146,9 @@ def _change_user(request: Request, username: str, person: _Person) -> Response:
     accounts.describe(username, display_name=person.display_name(found.display_name), email=person.email)
     if person.enabled is not None:
         accounts.set_active(username, is_active=person.enabled)
-    if (person.password is not None and username != visitor.username) or person.enabled is False:
-        request.app.state.logins.end_all(username)
+    if person.password is not None or person.enabled is False:
+        own = request.scope["state"]["login_id"] if username == visitor.username else None
+        request.app.state.logins.end_all(username, but=own)
     return JSONResponse(_profile(accounts.user(username)))
 
 

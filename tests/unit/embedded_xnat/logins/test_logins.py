@@ -54,6 +54,29 @@ def test_a_closed_account_opens_nothing(server, accounts) -> None:
     assert TestClient(server.app).get("/data/auth", auth=("dora", PASSWORD)).status_code == 401
 
 
+def test_logins_and_tokens_end_with_the_password_wherever_it_is_set_anew(server, accounts) -> None:
+    """The account pages and the command line are parts of other services."""
+    accounts.create_user("dora", PASSWORD)
+    dora = TestClient(server.app)
+    dora.post("/data/JSESSION", auth=("dora", PASSWORD))
+    token = dora.get("/data/services/tokens/issue").json()
+    accounts.set_password("dora", "a newer battery")
+    server.app.state.logins._live.clear()  # twenty seconds later
+    assert dora.get("/data/auth").status_code == 401
+    assert TestClient(server.app).get("/data/auth", auth=(token["alias"], token["secret"])).status_code == 401
+    admin = TestClient(server.app, auth=("admin", PASSWORD))
+    assert admin.get(f"/data/services/tokens/validate/{token['alias']}/{token['secret']}").json() == {}
+
+
+def test_who_sets_the_own_password_anew_keeps_this_login_and_no_other(server) -> None:
+    here, elsewhere = TestClient(server.app), TestClient(server.app)
+    for client in (here, elsewhere):
+        client.post("/data/JSESSION", auth=("admin", PASSWORD))
+    assert here.put("/xapi/users/admin", json={"password": "a newer battery"}).status_code == 200
+    server.app.state.logins._live.clear()
+    assert (here.get("/data/auth").status_code, elsewhere.get("/data/auth").status_code) == (200, 401)
+
+
 @pytest.mark.parametrize("value", ["Basic", "Basic !!!", "Basic Og==", "Bearer abc", "Basic " + "A" * 20_000])
 def test_a_broken_authorization_is_a_failed_login(server, value: str) -> None:
     assert server.get("/data/auth", headers={"Authorization": value}).status_code == 401
