@@ -28,13 +28,13 @@ from embedded_xnat.anonymize.script import (
 from embedded_xnat.anonymize.vocabulary import FIRST_OF_PIXELS, vr_of
 from embedded_xnat.contract.errors import NotAnonymized
 from embedded_xnat.dicom.elements import UNREADABLE, quiet
+from embedded_xnat.domain.patterns import MAX_STEPS, read_pattern, steps
 from embedded_xnat.storage.space import disk_errors
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
 
 CHUNK = 1024 * 1024
-MAX_MATCHED = 16 * 1024
 _SOP_INSTANCE_UID = 0x00080018
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
@@ -101,8 +101,12 @@ def apply(ds: "FileDataset", script: Script, names: Names) -> bool:
     NotAnonymized
     """
     changed = False
+    left = MAX_STEPS
     for statement in script.statements:
         try:
+            left -= _steps(ds, statement, names)
+            if left < 0:
+                raise NotAnonymized(statement.line)
             changed |= _apply_statement(ds, statement, names)
         except UNREADABLE as error:
             raise NotAnonymized(statement.line) from error
@@ -113,7 +117,7 @@ def apply(ds: "FileDataset", script: Script, names: Names) -> bool:
 
 def _apply_statement(ds: "FileDataset", statement: Statement, names: Names) -> bool:
     action: Assign | Delete | None = statement.action
-    if statement.condition is not None and not _holds(ds, statement.condition, names, statement.line):
+    if statement.condition is not None and not _holds(ds, statement.condition, names):
         action = statement.otherwise
     if action is None:
         return False
@@ -171,15 +175,24 @@ def hash_uid(uid: str) -> str:
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
 
 
-def _holds(ds: "FileDataset", condition: Condition, names: Names, line: int) -> bool:
-    left = condition.left
-    text = (_value(ds, left, names) if isinstance(left, Name) else _text(ds, left)) or ""
-    wanted = _value(ds, condition.value, names) or ""
+def _steps(ds: "FileDataset", statement: Statement, names: Names) -> int:
+    """Return what comparing with a pattern takes at the worst: all of a script on one header has to end soon."""
+    condition = statement.condition
+    if condition is None or "~" not in condition.operator:
+        return 0
+    return steps(read_pattern(_value(ds, condition.value, names) or ""), len(_left(ds, condition, names)))
+
+
+def _holds(ds: "FileDataset", condition: Condition, names: Names) -> bool:
+    text, wanted = _left(ds, condition, names), _value(ds, condition.value, names) or ""
     if condition.operator in {"=", "!="}:
         return (text == wanted) is (condition.operator == "=")
-    if len(text) > MAX_MATCHED:
-        raise NotAnonymized(line)
     return (re.fullmatch(wanted, text, re.DOTALL) is not None) is (condition.operator == "~")
+
+
+def _left(ds: "FileDataset", condition: Condition, names: Names) -> str:
+    left = condition.left
+    return (_value(ds, left, names) if isinstance(left, Name) else _text(ds, left)) or ""
 
 
 def _text(ds: "Dataset", tag: int) -> str | None:

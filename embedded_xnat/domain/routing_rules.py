@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from embedded_xnat.domain.patterns import read_pattern
+from embedded_xnat.domain.patterns import MAX_STEPS, read_pattern, steps
 
 MAX_RULES = 50
 MAX_LENGTH = 8192
@@ -93,6 +93,8 @@ def _rule(line: str) -> Rule:
         raise ValueError("a rule is (gggg,eeee):pattern, (gggg,eeee):pattern:group, or either with t:pattern r:text")
     group, element, text, index, target, by = match.groups()
     pattern, chosen = read_pattern(text, max_repeats=MAX_REPEATS), int(index or 1)
+    if steps(pattern, MAX_TEXT if target is None else MAX_REPLACED_TEXT) > MAX_STEPS:
+        raise ValueError("the pattern is too costly for so long a text; use fewer of * + { ? |")
     if chosen > pattern.groups:
         raise ValueError(f"the pattern has no group {chosen}")
     return Rule(int(group + element, 16), pattern, chosen, None if target is None else _replacement(target, by))

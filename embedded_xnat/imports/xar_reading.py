@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.domain.addresses import ObjectKind
+from embedded_xnat.domain.patterns import MAX_STEPS, steps
 from embedded_xnat.domain.xml_documents import MAX_BYTES, Document
 from embedded_xnat.imports.xar_documents import (
     NamedResource,
@@ -18,9 +19,8 @@ from embedded_xnat.imports.xar_documents import (
 from embedded_xnat.storage.files import FileStore, Stored
 from embedded_xnat.storage.unpacking import CHUNK, entries
 
-#: How long all searches for names of a series may take together, in steps at the worst: a pattern with two repeats
-#: takes the third power of a name's length.
-MAX_STEPS = 5_000_000_000
+#: How long all searches for names of a series may take together, in steps at the worst.
+MAX_STEPS_TOGETHER = 300_000_000
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,9 @@ class _Files:
         """Yield the files of a folder, not of those in it, in whose names the pattern is found."""
         names = [name for base in self._bases for name in self._names.get(f"{base}{named.uris[0]}", ())]
         if named.pattern is not None:
-            self._steps += sum(len(name) ** 3 for name in names)
-            if self._steps > MAX_STEPS:
+            costs = [steps(named.pattern, len(name), anywhere=True) for name in names]
+            self._steps += sum(costs)
+            if self._steps > MAX_STEPS_TOGETHER or max(costs, default=0) > MAX_STEPS:
                 raise BadRequest("The XAR has too many files for its patterns; name them by catalogs.")
             names = [name for name in names if named.pattern.search(name) is not None]
         if not names or named.count not in {None, len(names)}:

@@ -168,16 +168,14 @@ class Logins:
             self._live.pop(digest, None)
 
     def end_all(self, username: str, *, but: str | None = None) -> None:
-        """End every login of a user but the one given, and the alias tokens."""
-        kept = "" if but is None else _digest(but)
+        """End the alias tokens of a user, and every login but the one given, which counts as opened now."""
+        self.end_logins(username, but=but)
         with self._database.write() as uow:
             connection = uow.session.connection()
-            mine = (col(LoginRow.username) == username) & (col(LoginRow.digest) != kept)
-            connection.execute(delete(LoginRow).where(mine))
-            connection.execute(update(LoginRow).where(col(LoginRow.digest) == kept).values(opened_at=utc_now()))
             connection.execute(delete(AliasTokenRow).where(col(AliasTokenRow.username) == username))
-        with self._lock:
-            self._live = {k: live for k, live in self._live.items() if live.visitor.username != username or k == kept}
+            if but is not None:
+                kept = col(LoginRow.digest) == _digest(but)
+                connection.execute(update(LoginRow).where(kept).values(opened_at=utc_now()))
 
     def active(self) -> dict[str, list[str]]:
         """Return the logins that are open, by user: something that stands for each, with which nobody can log in."""

@@ -125,7 +125,7 @@ def test_a_session_that_falls_back_to_the_prearchive_is_not_changed_twice(admin,
 
 
 def test_a_file_that_a_script_cannot_be_applied_to_is_not_stored(admin, settings, zip_with) -> None:
-    put_script(admin, "site", 'version "6.1"\n(0010,4000) ~ "a.*" ? - (0010,4000)\n')
+    put_script(admin, "site", 'version "6.1"\n(0010,4000) ~ ".*a.*" ? - (0010,4000)\n')
     answer = admin.post(
         "/data/services/import", content=zip_with(PatientComments="a" * 20_000), params={"project": "P"}
     )

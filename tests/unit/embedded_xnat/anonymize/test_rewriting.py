@@ -1,6 +1,7 @@
 """What scripts make of real and made-up DICOM files."""
 
 import io
+import time
 from pathlib import Path
 
 import pydicom
@@ -87,6 +88,19 @@ CONDITIONS = [
 def test_conditions_look_at_the_whole_text(changed, made, condition, holds) -> None:
     ds = read(changed(made, f'{condition} ? (0010,4000) := "yes" : (0010,4000) := "no"'))
     assert ds.PatientComments == ("yes" if holds else "no")
+
+
+def test_a_pattern_that_takes_long_on_a_long_text_is_not_begun(changed, made) -> None:
+    ds = pydicom.dcmread(io.BytesIO(made))
+    ds.PatientComments = "a" * 10_000
+    out = io.BytesIO()
+    ds.save_as(out, enforce_file_format=True)
+    start = time.perf_counter()
+    with pytest.raises(NotAnonymized) as refused:
+        changed(out.getvalue(), r'(0010,4000) ~ "(\w*)(\w*)x?!" ? - (0010,4000)')
+    assert refused.value.line == 2
+    assert time.perf_counter() - start < 2
+    assert "PatientComments" not in read(changed(out.getvalue(), '(0010,4000) ~ "a.*" ? - (0010,4000)'))
 
 
 def test_private_elements_go_and_the_others_stay(changed, made) -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from embedded_xnat.domain.patterns import read_pattern
+from embedded_xnat.domain.patterns import read_pattern, steps
 from embedded_xnat.domain.routing_rules import MAX_TEXT, first_found, read_rules
 
 
@@ -49,6 +49,7 @@ def test_a_text_is_looked_at_as_far_as_xnat_does() -> None:
         ("(0008,1030):(.*) t:( r:x", "no regular expression"),
         ("(0008,1030):(a+)+b", "too costly"),
         ("(0008,1030):(.*).*.*.*.*", "too costly"),
+        ("(0008,1030):(.*).*.*.*x:1 t:x r:y", "too costly for so long a text"),
         ("(0008,1030):(x)\n" * 51, "more than 50"),
         ("(0008,1030):(x)\n" * 1000, "longer than"),
     ],
@@ -69,6 +70,8 @@ def test_a_rule_that_cannot_be_applied_is_refused_with_its_line(rules: str, reas
         "(?ix:(a+) +)b",
         "(a+)(?#x)+b",
         "(a|a){9}",
+        "(a|)" * 20 + "!",
+        "(|a)" * 7 + "(?:b|)?",
         "a" * 201,
     ],
 )
@@ -77,8 +80,14 @@ def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
         read_pattern(pattern)
 
 
+def test_sets_and_escaped_signs_cost_nothing() -> None:
+    pattern = read_pattern(r"[|?*+(](\|\?\*)[]|]x")
+    assert pattern.fullmatch("+|?*|x")
+    assert steps(pattern, 1000) == 1
+
+
 def test_the_costliest_rules_end_soon() -> None:
-    rules = "(0008,1030):(.*).*.*.*x\n(0008,1030):(.*).*.*.*x:1 t:.*.*x r:y"
+    rules = [r"(0008,1030):(\w*)(\w*)(\w*)(\w*)(?:a|b)?x", r"(0008,1030):(\w*)(\w*)(\w*)x?!:1 t:.*.*x r:y"]
     start = time.perf_counter()
-    assert found(rules, "a" * 10_000) is None
+    assert found("\n".join(rules), "a" * 10_000) is None
     assert time.perf_counter() - start < 2.0

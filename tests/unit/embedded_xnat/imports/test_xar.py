@@ -255,7 +255,9 @@ UNSOUND = {
     "a session and an assessor": {"other.xml": assessor()},
     "a session and a scan": {"other.xml": part(inner="")},
     "an assessor that is a session": {
-        "document": session(SCAN + '<xnat:assessors><xnat:assessor xsi:type="xnat:mrSessionData" label="A"/></xnat:assessors>')
+        "document": session(
+            SCAN + '<xnat:assessors><xnat:assessor xsi:type="xnat:mrSessionData" label="A"/></xnat:assessors>'
+        )
     },
     "an unknown field": {"document": session(f"{SCAN}<xnat:nonsense>1</xnat:nonsense>{NOTES}")},
     "a file that is not there": {"document": session(SCAN + NOTES.replace("notes/n.txt", "notes/lost.txt"))},
@@ -269,6 +271,11 @@ UNSOUND = {
     "a series of fewer files": {"document": part(), **ALONE, "raw/1.dcm": b"1"},
     "a series that leads out": {"document": part(inner=SERIES.replace("raw/", "../raw")), **ALONE},
     "a pattern that takes for ever": {"document": part(inner=SERIES.replace("dcm$", "(a+)+$")), **ALONE},
+    "a pattern that takes long on long names": {
+        "document": part(inner=SERIES.replace("\\.dcm$", r"a?a?a?a?(\w*)(\w*)!")),
+        **ALONE,
+        f"raw/{'a' * 245}": b"1",
+    },
     "a pattern that is none": {"document": part(inner=SERIES.replace("dcm$", "(")), **ALONE},
     "a scan among the assessors": {
         "document": session(f'{SCAN}<xnat:assessors><xnat:assessor xsi:type="xnat:mrScanData"/></xnat:assessors>')
@@ -339,7 +346,7 @@ def test_the_session_of_another_project_gets_no_assessor_through_a_share(send, x
     alone = dict.fromkeys(("notes/n.txt", "SCANS/7/DICOM/c.xml", "SCANS/7/DICOM/sub/a.dcm"))
     body = xar(assessor('project="Q" label="QC1"'), **alone, **{"out/m.csv": b"1"})
     refused = send(body, as_user("mary"), handler="XAR")
-    assert (refused.status_code, "owns" in refused.json()["detail"]) == (400, True)
+    assert (refused.status_code, "imaging session of the project" in refused.json()["detail"]) == (400, True)
     assert rows(admin.get("/data/projects/P/experiments/S1_MR1/assessors")) == []
 
 

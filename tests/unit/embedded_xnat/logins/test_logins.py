@@ -64,8 +64,8 @@ def test_logins_and_tokens_end_with_the_password_wherever_it_is_set_anew(server,
     server.app.state.logins._live.clear()  # twenty seconds later
     assert dora.get("/data/auth").status_code == 401
     assert TestClient(server.app).get("/data/auth", auth=(token["alias"], token["secret"])).status_code == 401
-    admin = TestClient(server.app, auth=("admin", PASSWORD))
-    assert admin.get(f"/data/services/tokens/validate/{token['alias']}/{token['secret']}").json() == {}
+    uri = f"/data/services/tokens/validate/{token['alias']}/{token['secret']}"
+    assert server.get(uri, auth=("admin", PASSWORD)).json() == {}
 
 
 def test_who_sets_the_own_password_anew_keeps_this_login_and_no_other(server) -> None:
