@@ -163,6 +163,7 @@ class _Form:
             "on_header_end": self._on_header,
             "on_headers_finished": self._on_headers,
             "on_part_data": self._on_data,
+            "on_part_end": self._on_part_end,
             "on_end": self._on_end,
         }
         self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
@@ -220,6 +221,10 @@ class _Form:
             self._field += data[start:end]
             if len(self._field) > MAX_FIELD_BYTES:
                 raise BadRequest("A field of the form is too long.")
+
+    def _on_part_end(self) -> None:
+        if self._current is not None:
+            self._current.close()
 
     def _on_end(self) -> None:
         self._is_complete = True

@@ -68,12 +68,15 @@ class Incoming:
         self._md5.update(chunk)
         self.size += len(chunk)
 
+    def close(self) -> None:
+        """Close the file: many that wait for others must not be open all the time."""
+        self._handle.close()
+
     def finish(self, *, sync: bool = True) -> Stored:
         """Close the file and flush it to disk; ``sync`` False where `FileStore.make_durable` follows, or nothing."""
-        self._handle.flush()
+        self.close()
         if sync:
-            os.fsync(self._handle.fileno())
-        self._handle.close()
+            _sync_file(self.path)
         return Stored(self.path, self.size, self._md5.hexdigest(), is_durable=sync)
 
     @property

@@ -1,6 +1,7 @@
 """Input made to do harm: a 4xx that says why, and nothing is stored."""
 
 import io
+import resource
 import struct
 import tarfile
 import zipfile
@@ -181,3 +182,16 @@ def test_a_body_declared_as_10_gb_is_refused_before_it_is_read(server, admin, se
     server.portal.call(server.app, scope, receive, send)
     assert sent[0]["status"] == 413
     assert b"COHORTFLOW_XNAT_MAX_UPLOAD_BYTES" in sent[1]["body"]
+
+
+def test_a_form_of_many_files_holds_few_of_them_open(admin, session_uri: str) -> None:
+    """A thousand open files are all that a process has on most machines."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 100, hard))
+    try:
+        files = [("file", (f"{number}.txt", b"x")) for number in range(200)]
+        answer = admin.post(f"{session_uri}/resources/R/files", files=files)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert answer.status_code == 200, answer.text
+    assert len(admin.get(f"{session_uri}/resources/R/files").json()["ResultSet"]["Result"]) == 200
