@@ -1,7 +1,9 @@
 """What lies in a session of the prearchive: scans, resources, files; as tables, as a zip, as XML. May import ElementTree."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree as ET
@@ -146,6 +148,22 @@ class Content:
         if not found:
             raise NoSuchObject("resource")
         return found
+
+
+def held(entries: Iterable[Entry], files: FileStore, stack: ExitStack) -> list[Entry]:
+    """Return files under second names that the stack removes: they are there whatever becomes of their session.
+
+    Raises
+    ------
+    FileNotFoundError
+    """
+    folder = stack.enter_context(files.scratch())
+    kept = []
+    for number, entry in enumerate(entries):
+        path = folder / str(number)
+        os.link(entry.path, path)
+        kept.append(replace(entry, path=path))
+    return kept
 
 
 def at_rest(archive: Archive, look: Callable[[], T]) -> T:

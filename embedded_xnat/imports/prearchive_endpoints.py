@@ -1,12 +1,14 @@
 """Endpoints of the prearchive: listings, what lies in a session, and what can be done with it. May import FastAPI."""
 
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from embedded_xnat.access import archive_of, visitor_of
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject
@@ -21,7 +23,7 @@ from embedded_xnat.imports.bodies import MAX_FIELDS
 from embedded_xnat.imports.endpoints import settings_of, worker_of
 from embedded_xnat.imports.options import UNASSIGNED, read_destination, read_overwrite
 from embedded_xnat.imports.prearchive_actions import STATUS_OF, Actions, Errand
-from embedded_xnat.imports.prearchive_content import Content, at_rest
+from embedded_xnat.imports.prearchive_content import Content, at_rest, held
 from embedded_xnat.imports.records import Overwrite, Route
 from embedded_xnat.locate import locate
 from embedded_xnat.resources.downloads import OpenFileResponse
@@ -67,7 +69,7 @@ def read_prearchive(request: Request, project_id: str, stamp: str, folder: str) 
         row = _find(archive, visitor, [project_id, stamp, folder])
         content = Content(row, archive.files)
         if form == "zip":
-            return _zip(content.zip_entries(), row.folder)
+            return _zip(content, content.zip_entries(), row.folder)
         if form == "xml":
             return Response(content.xml(), media_type="text/xml")
         return _table(request, [prearchive.session_row(row)])
@@ -92,7 +94,7 @@ def _read_inside(request: Request, content: Content, rest: str) -> Response:
     match rest.strip("/").split("/"):
         case ["scans"]:
             packs = _packs(request)
-            return _zip(content.zip_entries(), row.folder) if packs else _table(request, content.scan_rows())
+            return _zip(content, content.zip_entries(), row.folder) if packs else _table(request, content.scan_rows())
         case ["scans", scan_id, *inside]:
             return _read_scan(request, content, scan_id, inside)
         case ["resources"]:
@@ -106,7 +108,7 @@ def _read_scan(request: Request, content: Content, scan_id: str, inside: Sequenc
     files = ["Name", "Size", "URI"]
     match inside:
         case [] | ["files"] if _packs(request):
-            return _zip(content.zip_entries(scan_id), f"{content.row.folder}-{scan_id}")
+            return _zip(content, content.zip_entries(scan_id), f"{content.row.folder}-{scan_id}")
         case []:
             return _table(request, [content.scan_row(scan_id)])
         case ["files"]:
@@ -114,7 +116,7 @@ def _read_scan(request: Request, content: Content, scan_id: str, inside: Sequenc
         case ["resources"]:
             return _table(request, content.resource_rows(scan_id), ["label", "file_count", "file_size"])
         case ["resources", label] | ["resources", label, "files"] if _packs(request):
-            return _zip(content.zip_entries(scan_id, label), f"{content.row.folder}-{scan_id}")
+            return _zip(content, content.zip_entries(scan_id, label), f"{content.row.folder}-{scan_id}")
         case ["resources", label] | ["resources", label, "files"]:
             return _table(request, content.file_rows(scan_id, label), files)
         case ["resources", label, "files", *name]:
@@ -128,10 +130,27 @@ def _packs(request: Request) -> bool:
     return request.query_params.get("format", "json").lower() == "zip"
 
 
-def _zip(entries: list[Entry], name: str) -> Response:
+class _HeldResponse(StreamingResponse):
+    """An archive of files that are held until it is sent, or its reader has gone."""
+
+    def __init__(self, content: Iterator[bytes], stack: ExitStack, *, headers: Mapping[str, str]) -> None:
+        super().__init__(content, media_type="application/zip", headers=headers)
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the archive and let go of the files."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._stack.close)
+
+
+def _zip(content: Content, entries: list[Entry], name: str) -> Response:
     disposition = f"attachment; filename*=UTF-8''{in_address(name).encode('ascii', 'replace').decode()}.zip"
     headers = {"Content-Disposition": disposition.replace("\n", " "), "Cache-Control": "no-store"}
-    return StreamingResponse(zip_stream(entries), media_type="application/zip", headers=headers)
+    with ExitStack() as stack:
+        kept = held(entries, content.files, stack)
+        return _HeldResponse(zip_stream(kept), stack.pop_all(), headers=headers)
 
 
 @router.post(_ONE)

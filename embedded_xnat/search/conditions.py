@@ -19,6 +19,7 @@ OPERATORS = ("=", "!=", "<>", ">=", "<=", ">", "<", "LIKE", "NOT LIKE", "IN", "N
 MAX_VALUES = 500
 MAX_CHARS = 4000
 
+_EVERYTHING = true()
 _PREFIX = re.compile(r"(>=|<=|!=|>|<|=)(.+)")
 _RANGE = re.compile(r"(\d{1,2}/\d{1,2}/\d{4})-(\d{1,2}/\d{1,2}/\d{4})")
 
@@ -43,7 +44,11 @@ def comparison(ref: FieldRef, operator: str, value: str, *, name: str) -> Condit
     if operator not in OPERATORS:
         raise BadField(name, f"can be compared by {', '.join(OPERATORS)} only")
     condition = _comparison(ref, operator, value, name=name)
-    return condition if ref.rows is None else exists(ref.rows.where(condition))
+    if ref.rows is None or condition is _EVERYTHING:
+        return condition
+    if operator == "IS":  # none of the rows has a value
+        return ~exists(ref.rows.where(~condition))
+    return exists(ref.rows.where(condition))
 
 
 def _comparison(ref: FieldRef, operator: str, value: str, *, name: str) -> Condition:
@@ -54,7 +59,7 @@ def _comparison(ref: FieldRef, operator: str, value: str, *, name: str) -> Condi
         return expression.is_(None) if operator == "IS" else expression.is_not(None)
     if operator in {"LIKE", "NOT LIKE"}:
         if value.strip("%") == "" and value and operator == "LIKE":
-            return true()  # everything, what has no value too, as clients of XNAT expect
+            return _EVERYTHING  # what has no value too, as clients of XNAT expect
         found = func.lower(_text(expression)).like(value.lower())
         return found if operator == "LIKE" else or_(~found, expression.is_(None))
     if operator in {"IN", "NOT IN"}:
@@ -108,8 +113,14 @@ def filtered(ref: FieldRef, pattern: str, *, name: str) -> Condition:
     parts = pattern.split(",")
     if len(parts) > MAX_VALUES:
         raise BadField(name, f"can be compared with {MAX_VALUES} values at most")
-    condition = or_(*(_filter_part(ref, part, name=name) for part in parts))
-    return condition if ref.rows is None else exists(ref.rows.where(condition))
+    return or_(*(_over_rows(ref, part, _filter_part(ref, part, name=name)) for part in parts))
+
+
+def _over_rows(ref: FieldRef, part: str, condition: Condition) -> Condition:
+    """Return a condition on a field with several values: it holds for one of them, or (for no value) for all."""
+    if ref.rows is None:
+        return condition
+    return ~exists(ref.rows.where(~condition)) if part == "" else exists(ref.rows.where(condition))
 
 
 def _filter_part(ref: FieldRef, part: str, *, name: str) -> Condition:

@@ -36,7 +36,7 @@ from embedded_xnat.search.sources import (
     scan_source,
     subject_source,
 )
-from embedded_xnat.search.sql import RowMember
+from embedded_xnat.search.sql import ListRows, MemberOf, RowMember
 from service_kit.tables import UtcDateTime
 
 #: Kinds under which resources of objects of a type are kept.
@@ -367,19 +367,24 @@ def _row_field(table: Source, path: str, *, key: str, name: str, member: str) ->
 
 
 def _nested_field(source: Source, type_name: str, path: str) -> FieldRef | None:
-    """Return a member of the first row of a list without keys (provenance), or the value of the first row."""
+    """Return a member of the rows of a list without keys (provenance), or their value."""
     outer, _, last = path.rpartition("/")
     whole = MODEL.rows(type_name).get(path)
     if whole is not None and whole.value is not None:
-        return FieldRef(RowMember(source.row.lists, whole.path, key="", name="", member=whole.value))
+        return FieldRef(*_of_rows(source, whole.path, whole.value))
     rows = MODEL.rows(type_name).get(outer)
     if rows is None or not rows.nested:
         return None
     member = next((name for name in rows.names if name.lower() == last), None)
     if member is None:
         return None
-    first = RowMember(source.row.lists, rows.path, key="", name="", member=member)
-    return FieldRef(first, listed=source.row.lists[rows.path], member=member)
+    return FieldRef(*_of_rows(source, rows.path, member), listed=source.row.lists[rows.path], member=member)
+
+
+def _of_rows(source: Source, path: str, member: str) -> tuple[Expression, Kind, Select[Any]]:
+    """Return a member of each row of a list, its kind, and the query over the rows."""
+    rows = ListRows(source.row.lists, path).table_valued("value")
+    return MemberOf(rows.c.value, member), Kind.TEXT, select(literal(1)).select_from(rows)
 
 
 def _share_field(table: Source, member: str, visible: Any) -> FieldRef:

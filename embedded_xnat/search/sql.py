@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL say differently: a member of a row in a JSON list, a shell pattern. May import SQLAlchemy."""
+"""What SQLite and PostgreSQL say differently: rows of a JSON list and their members, a shell pattern. May import SQLAlchemy."""
 
 import re
 from typing import Any
@@ -52,6 +52,57 @@ def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
         f"(SELECT one.value ->> {member} FROM jsonb_array_elements({lists} -> {path}) AS one(value) "  # noqa: S608
         f"WHERE {key} = '' OR lower(one.value ->> {key}) = {name} LIMIT 1)"
     )
+
+
+class ListRows(FunctionElement[Any]):
+    """The rows of a list, to be selected from; each is its `value`.
+
+    Parameters
+    ----------
+    lists, path
+        The column of lists, and the path of the list.
+    """
+
+    name = "list_rows"
+    inherit_cache = True
+
+    def __init__(self, lists: Any, path: str) -> None:
+        super().__init__(lists, literal(path, String()))
+
+
+@compiles(ListRows, "sqlite")
+def _rows_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    lists, path = (compiler.process(each, **options) for each in element.clauses)
+    return f"json_each({lists}, '$.\"' || {path} || '\"')"
+
+
+@compiles(ListRows, "postgresql")
+def _rows_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    lists, path = (compiler.process(each, **options) for each in element.clauses)
+    return f"jsonb_array_elements({lists} -> {path})"
+
+
+class MemberOf(FunctionElement[str]):
+    """A member of one of the `ListRows`."""
+
+    name = "member_of"
+    type = String()
+    inherit_cache = True
+
+    def __init__(self, value: Any, member: str) -> None:
+        super().__init__(value, literal(member, String()))
+
+
+@compiles(MemberOf, "sqlite")
+def _member_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    value, member = (compiler.process(each, **options) for each in element.clauses)
+    return f"json_extract({value}, '$.' || {member})"
+
+
+@compiles(MemberOf, "postgresql")
+def _member_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    value, member = (compiler.process(each, **options) for each in element.clauses)
+    return f"({value} ->> {member})"
 
 
 class MatchesShell(FunctionElement[bool]):

@@ -174,3 +174,5 @@ def test_each_step_of_a_provenance_is_a_row(admin) -> None:
     params = {"xsiType": "xnat:qcManualAssessorData", "columns": column}
     for address in ("/data/projects/Q/experiments", "/data/experiments"):
         assert [row[column.lower()] for row in rows(admin.get(address, params=params))] == ["p1", "p2"]
+        for program, count in (("p2", 2), ("p[2]", 2), ("p3", 0), ("", 0)):
+            assert len(rows(admin.get(address, params={**params, column: program}))) == count, program

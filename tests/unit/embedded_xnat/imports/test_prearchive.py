@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from embedded_xnat.imports import prearchive_endpoints
 from service_kit.errors import Unavailable
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
@@ -78,6 +79,34 @@ def test_a_session_can_be_taken_as_a_zip_and_as_a_document(admin, waiting) -> No
     )
     assert [scan.get("ID") for scan in root.findall("xnat:scans/xnat:scan", space)] == ["2", "5"]
     assert root.find("xnat:scans/xnat:scan[@ID='5']/xnat:frames", space).text == "1"
+
+
+FATES = {
+    "moved": ("/data/services/prearchive/move", {"newProject": "Q"}),
+    "archived": ("/data/services/archive", {}),
+    "deleted": ("/data/services/prearchive/delete", {}),
+}
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a_zip_is_whole_whatever_becomes_of_its_session_on_the_way(
+    send, dicom, zip_of, admin, settings, monkeypatch, fate
+) -> None:
+    admin.put("/data/projects/Q")
+    images = {f"{number}.dcm": dicom() for number in range(3)}
+    uri = send(zip_of(**images), dest="/prearchive/projects/P").text.strip()
+    pack, (service, params) = prearchive_endpoints.zip_stream, FATES[fate]
+
+    def act_and_pack(entries):
+        assert admin.post(service, params={"src": uri, **params}).status_code == 200
+        return pack(entries)
+
+    monkeypatch.setattr(prearchive_endpoints, "zip_stream", act_and_pack)
+    answer = admin.get(uri, params={"format": "zip"})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert sorted(map(archive.read, archive.namelist())) == sorted(images.values())
+    assert not list((settings.data_dir / ".incoming").iterdir())
+    assert admin.get(uri, params={"format": "zip"}).status_code == 404
 
 
 @pytest.mark.parametrize("prefix", ["/data/prearchive", "/prearchive", "/data/archive/prearchive", "prearchive"])

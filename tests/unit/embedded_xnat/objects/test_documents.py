@@ -224,6 +224,9 @@ def test_each_step_of_a_provenance_is_a_row(admin, session_uri: str) -> None:
         ("R2", "", "", ""),
     ]
     assert len(rows(admin.get(f"{session_uri}/reconstructions"))) == 2
+    for program, seen in (("p1", ["R1"]), ("p3", ["R1"]), ("p*", ["R1"]), ("p4", []), ("p2,p9", ["R1"]), ("", ["R2"])):
+        found = rows(admin.get(f"{session_uri}/reconstructions", params={f"{base}/program": program}))
+        assert [row["ID"] for row in found] == seen, program
 
 
 def test_only_owners_move_and_only_projects_that_are_seen_are_named(admin, as_user, session_uri: str) -> None:

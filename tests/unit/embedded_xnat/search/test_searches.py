@@ -130,6 +130,28 @@ def test_a_row_comes_once_whatever_its_scans_meet(filled, session_uri: str) -> N
     assert [row["xnat_col_mrscandataid"] for row in scans] == ["3", "4"]
 
 
+def test_a_condition_on_steps_of_a_provenance_holds_for_any_of_them(filled, session_uri: str) -> None:
+    root = "xnat:reconstructedImageData"
+    spaces = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:prov="http://www.nbirn.net/prov"'
+    steps = "".join(f"<prov:processStep><prov:program>p{n}</prov:program></prov:processStep>" for n in (1, 2))
+    body = f"<xnat:ReconstructedImage {spaces}><xnat:provenance>{steps}</xnat:provenance></xnat:ReconstructedImage>"
+    filled.put(f"{session_uri}/reconstructions/R1", content=body, headers={"Content-Type": "text/xml"})
+    filled.put(f"{session_uri}/reconstructions/R2")
+    program = f"{root}/provenance/processStep/program"
+    for operator, value, ids in (
+        ("=", "p2", ["R1"]),
+        ("LIKE", "P2%", ["R1"]),
+        ("IN", "p0,p2", ["R1"]),
+        ("=", "p3", []),
+        ("IS", "NULL", ["R2"]),
+        ("IS NOT", "NULL", ["R1"]),
+        ("LIKE", "%", ["R1", "R2"]),
+    ):
+        where = criterion(program, operator, value)
+        rows = found(filled, bundle(f"{root}/ID", root=root, where=where))
+        assert [row["xnat_col_reconstructedimagedataid"] for row in rows] == ids, (operator, value)
+
+
 def test_what_is_not_allowed_is_not_found(filled, as_user, session_uri: str) -> None:
     for root in (MR, "xnat:subjectData", "xnat:projectData", "xnat:mrScanData"):
         assert found(as_user("zoe"), bundle(root=root)) == []
