@@ -3,20 +3,21 @@
 import random
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis import GenerationMode
 from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 from tests.unit.embedded_xnat.conftest import client_of, settings_in
+
+if TYPE_CHECKING:
+    from schemathesis import GenerationMode
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
@@ -79,6 +80,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 def test_no_request_is_a_fault_of_the_server(client: TestClient) -> None:
+    import schemathesis  # a second that only this test shall take
+    from schemathesis import GenerationMode
+
     schema = schemathesis.openapi.from_dict(client.app.openapi())
     faults: dict[str, str] = {}
     asked = 0
@@ -100,7 +104,7 @@ def can_be_wrong(operation: Any) -> bool:
     return has_json or any(schema.get("type") == "integer" or "anyOf" in schema for schema in schemas)
 
 
-def ask(client: TestClient, operation: Any, mode: GenerationMode, faults: dict[str, str]) -> int:
+def ask(client: TestClient, operation: Any, mode: "GenerationMode", faults: dict[str, str]) -> int:
     """Send some requests for an operation; return how many, and note those that are answered as faults."""
     name = f"{operation.method.upper()} {operation.path}"
     choice = random.Random(zlib.crc32(name.encode()))
