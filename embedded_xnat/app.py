@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -50,7 +50,7 @@ from embedded_xnat.web import install as install_pages
 from service_kit import health, migrations, problems
 from service_kit.accounts.service import Accounts
 from service_kit.database import Database
-from service_kit.errors import ServiceError
+from service_kit.errors import InvalidInput, ServiceError
 from service_kit.problems import problem
 from service_kit.routes import add_routes
 
@@ -82,6 +82,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
     app.add_exception_handler(BadName, _on_bad_name)
     app.add_exception_handler(TooLarge, _on_too_large)
     app.add_exception_handler(IntegrityError, _on_conflict)
+    app.add_exception_handler(DataError, _on_impossible_value)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     install_pages.install(app, settings)
     add_routes(
@@ -177,3 +178,10 @@ async def _on_disconnect(_request: Request, _error: Exception) -> Response:
 async def _on_conflict(request: Request, error: Exception) -> Response:
     logger.info("two changes met", extra={"error": type(error).__name__})
     return problem(409, "Conflict", "Another request changed the same object; try again.", instance=request.url.path)
+
+
+async def _on_impossible_value(request: Request, _error: Exception) -> Response:
+    """Answer for a text or number that PostgreSQL knows no such thing as; SQLite keeps them all."""
+    logger.info("the database refused a value")
+    detail = "A value of the request has a zero character, or is longer or larger than the database can hold."
+    return problem(400, InvalidInput.title, detail, instance=request.url.path)

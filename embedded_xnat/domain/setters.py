@@ -147,7 +147,7 @@ def _text(member: str, text: str) -> str:
 def _read_selector(selector: str, rows: Rows, path: str) -> tuple[str | None, int | None]:
     name, separator, value = selector.partition("=")
     if not separator:
-        if not (name.isascii() and name.isdigit()) or not 1 <= int(name) <= MAX_ROWS:
+        if not (name.isascii() and name.isdigit() and len(name) < 10) or not 1 <= int(name) <= MAX_ROWS:
             raise BadField(path, "counts rows from 1")
         return None, int(name)
     if rows.key is None or name.strip().lstrip("@").lower() != rows.key.lower() or not value:
@@ -166,6 +166,7 @@ def apply_changes(changes: Iterable[Change], data: Data, lists: Lists) -> tuple[
     """
     data = dict(data)
     lists = {path: [dict(row) for row in rows] for path, rows in lists.items()}
+    places = _Places(lists)
     for change in changes:
         if isinstance(change, SetField):
             if change.value is None:
@@ -173,31 +174,58 @@ def apply_changes(changes: Iterable[Change], data: Data, lists: Lists) -> tuple[
             else:
                 data[change.path] = change.value
         else:
-            _apply_row(change, lists)
+            _apply_row(change, lists, places)
     return data, {path: rows for path, rows in lists.items() if rows}
 
 
-def _apply_row(change: SetRow, lists: Lists) -> None:
-    rows = lists.setdefault(change.rows.path, [])
-    place = _place(change, rows)
+class _Places:
+    """Where in its list the row with a key is, found without looking through the list for each."""
+
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
+        self._known: dict[str, dict[Any, int]] = {}
+
+    def of(self, change: SetRow) -> int | None:
+        """Return the place of the row that is meant; None when it is not there yet."""
+        path, key = change.rows.path, change.rows.key or ""
+        if change.index is not None:
+            return change.index - 1 if change.index <= len(self._lists[path]) else None
+        if path not in self._known:
+            rows = reversed(list(enumerate(self._lists[path])))
+            self._known[path] = {row.get(key): place for place, row in rows}  # of two with one key the first
+        return self._known[path].get(change.key)
+
+    def note(self, change: SetRow, place: int) -> None:
+        """Say that the row that was not there is now."""
+        self._known.get(change.rows.path, {})[change.key] = place
+
+    def forget(self, path: str) -> None:
+        """Say that rows of a list have other places, or keys."""
+        self._known.pop(path, None)
+
+
+def _apply_row(change: SetRow, lists: Lists, places: _Places) -> None:
+    path = change.rows.path
+    rows = lists.setdefault(path, [])
+    place = places.of(change)
     if change.member is None or (change.value is None and change.member == change.rows.value):
         if place is not None:
             del rows[place]
+            places.forget(path)
         return
     if place is None:
         if change.value is None:
             return
         if change.index is not None and change.index != len(rows) + 1:
-            raise BadField(change.rows.path, f"has {len(rows)} rows")
+            raise BadField(path, f"has {len(rows)} rows")
+        if len(rows) >= MAX_ROWS:
+            raise BadField(path, f"has {MAX_ROWS:,} rows at most")
         rows.append({change.rows.key: change.key} if change.rows.key and change.key is not None else {})
         place = len(rows) - 1
+        places.note(change, place)
+    if change.member == change.rows.key and change.value != change.key:
+        places.forget(path)
     if change.value is None:
         rows[place].pop(change.member, None)
     else:
         rows[place][change.member] = change.value
-
-
-def _place(change: SetRow, rows: list[dict[str, Any]]) -> int | None:
-    if change.index is not None:
-        return change.index - 1 if change.index <= len(rows) else None
-    return next((place for place, row in enumerate(rows) if row.get(change.rows.key or "") == change.key), None)

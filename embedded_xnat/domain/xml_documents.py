@@ -20,6 +20,8 @@ from embedded_xnat.schema.registry import MODEL, NAMESPACES
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 60
+#: Scans, and reconstructions, in the document of one session; nothing else changes in the archive while they are made.
+MAX_PARTS = 10_000
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
 
@@ -199,7 +201,10 @@ class _Reader:
             declared = MODEL.find(element.get(XSI_TYPE) or part.type)
             if declared is None or not MODEL.is_a(declared.name, part.type):
                 raise BadField(part.path, "has a type that cannot be here")
-            self.parts.setdefault(BROUGHT[part.path], []).append(_read(element, declared.name))
+            parts = self.parts.setdefault(BROUGHT[part.path], [])
+            if len(parts) >= MAX_PARTS:
+                raise BadField(part.path, f"is there more than {MAX_PARTS:,} times")
+            parts.append(_read(element, declared.name))
 
 
 def _join(path: str, name: str) -> str:

@@ -74,10 +74,10 @@ def rows_of(columns: Sequence[Column], found: Iterable[Any]) -> list[Row]:
         return [{key: text(values[place]) for place, key, text in writers} for values in found]
     rows = []
     for values in found:
-        count = max(len(values[place] or ()) for place, _ in members)
-        for step in range(max(count, 1)):
+        lists = [(place, member, values[place] or ()) for place, member in members]
+        for step in range(max(1, *(len(each) for _, _, each in lists))):
             cells = list(values)
-            for place, member in members:
-                cells[place] = dict(enumerate(values[place] or ())).get(step, {}).get(member)
+            for place, member, each in lists:
+                cells[place] = each[step].get(member) if step < len(each) else None
             rows.append({key: text(cells[place]) for place, key, text in writers})
     return rows

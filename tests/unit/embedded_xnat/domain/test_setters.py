@@ -1,7 +1,9 @@
+import time
+
 import pytest
 
 from embedded_xnat.contract.errors import BadField
-from embedded_xnat.domain.setters import SetField, apply_changes, read_changes
+from embedded_xnat.domain.setters import MAX_ROWS, SetField, apply_changes, read_changes
 
 
 def after(parameters: list[tuple[str, str]], xsi_type: str, data=None, lists=None):
@@ -32,6 +34,40 @@ def test_custom_fields_are_added_changed_and_deleted_by_name() -> None:
     assert lists == {"fields/field": [{"name": "group", "field": "b"}]}
     deletion = [(path, "NULL"), ("xnat:mrSessionData/fields/field[name=Group]/Group", "NULL")]
     assert after(deletion, "xnat:mrSessionData", lists=lists)[1] == {}
+
+
+def field(number: int) -> tuple[str, str]:
+    return f"xnat:subjectData/fields/field[name=x{number}]/field", str(number)
+
+
+def test_many_rows_cost_no_more_than_they_are_and_there_is_an_end_to_them() -> None:
+    start = time.process_time()
+    _, lists = after([field(number) for number in range(MAX_ROWS)], "xnat:subjectData")
+    _, lists = after([field(number) for number in range(MAX_ROWS)], "xnat:subjectData", lists=lists)
+    assert time.process_time() - start < 1.5
+    assert len(lists["fields/field"]) == MAX_ROWS
+    with pytest.raises(BadField, match="rows at most"):
+        after([field(MAX_ROWS)], "xnat:subjectData", lists=lists)
+
+
+def test_rows_are_found_after_others_are_gone_or_renamed() -> None:
+    path = "xnat:subjectData/fields/field"
+    lists = {"fields/field": [{"name": name, "field": name} for name in ("a", "b", "a")]}
+    wanted = [(f"{path}[name=b]/field", "1"), (f"{path}[name=a]/field", "NULL"), (f"{path}[name=b]/field", "2")]
+    assert after(wanted, "xnat:subjectData", lists=lists)[1] == {
+        "fields/field": [{"name": "b", "field": "2"}, {"name": "a", "field": "a"}]
+    }
+    wanted = [(f"{path}[name=a]/name", "c"), (f"{path}[name=c]/field", "3"), (f"{path}[name=a]/field", "4")]
+    assert [tuple(row.values()) for row in after(wanted, "xnat:subjectData", lists=lists)[1]["fields/field"]] == [
+        ("c", "3"),
+        ("b", "b"),
+        ("a", "4"),
+    ]
+
+
+def test_a_row_of_a_number_that_nobody_can_count_to_is_refused() -> None:
+    with pytest.raises(BadField):
+        after([(f"xnat:subjectData/addID[{'9' * 5000}]/addID", "x")], "xnat:subjectData")
 
 
 def test_rows_are_counted_from_one() -> None:

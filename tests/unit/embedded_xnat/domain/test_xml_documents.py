@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from embedded_xnat.contract.errors import BadField, BadRequest
 from embedded_xnat.domain.items import ItemSource, build_item
 from embedded_xnat.domain.setters import apply_changes
-from embedded_xnat.domain.xml_documents import read_document
+from embedded_xnat.domain.xml_documents import MAX_PARTS, read_document
 from embedded_xnat.domain.xml_items import xml_document
 
 XNAT = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -90,3 +90,10 @@ def test_an_object_comes_back_from_its_document(group: str, note: str, fields: d
     )
     assert apply_changes(document.changes, {}, {}) == (data, lists)
     assert document.identity == {"id": "S", "label": "l"}
+
+
+def test_a_session_of_more_scans_than_any_has_is_refused() -> None:
+    scans = '<xnat:scan ID="1"/>' * (MAX_PARTS + 1)
+    body = f'<xnat:MRSession xmlns:xnat="http://nrg.wustl.edu/xnat"><xnat:scans>{scans}</xnat:scans></xnat:MRSession>'
+    with pytest.raises(BadField, match="more than 10,000 times"):
+        read_document(body.encode())
