@@ -1,5 +1,6 @@
 """Takes an upload to where it belongs: the archive, or the prearchive. May import SQLModel."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from embedded_xnat.db.tables import ProjectRow
 from embedded_xnat.domain.names import check_label
 from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.imports import merging, prearchive
+from embedded_xnat.imports.filtering import filters_for, taken
 from embedded_xnat.imports.options import UNASSIGNED, Handler, ImportOptions, Target
 from embedded_xnat.imports.planning import plan_session, route_of, studies_of
 from embedded_xnat.imports.reading import Upload, anonymized
@@ -22,6 +24,8 @@ from embedded_xnat.imports.records import Instance, Overwrite, Plan, Route
 from embedded_xnat.imports.routing import project_for, ruled_by
 from embedded_xnat.imports.service import Deposit, exists, store_session
 from embedded_xnat.storage.archive import Archive, Cause, Change
+
+logger = logging.getLogger(__name__)
 
 
 class Way(StrEnum):
@@ -89,8 +93,10 @@ class Importer:
                 "Import them one at a time, or without a session label."
             )
         with self.archive.read() as session:
-            directed = (self._direct(session, instances, options) for instances in studies)
-            directions = [replace(direction, left_out=upload.left_out) for direction in directed]
+            directed = [self._direct(session, instances, options) for instances in studies]
+        directions = [replace(each, left_out=upload.left_out) for each in directed if each.instances]
+        if not directions and options.handler is not Handler.GRADUAL:
+            raise BadRequest("The series import filters of the site and the project take none of these series.")
         plans = [self._plans(direction, stack) for direction in directions]
         sessions = list(zip(directions, plans, strict=True))
         if self.keeps_conflicts:
@@ -116,9 +122,12 @@ class Importer:
         check_label(route.subject_label or "", what="subject label")
         check_label(route.session_label or "", what="session label")
         way, code = direction_of(options, route, project)
+        kept = taken(instances, filters_for(session, route.project_id))
+        if len(kept) < len(instances):
+            logger.info("files of series that are not taken are left out", extra={"count": len(instances) - len(kept)})
         ours = [project.id] if way is Way.ARCHIVE and project is not None else []
         return Direction(
-            instances,
+            kept,
             route,
             way,
             code,

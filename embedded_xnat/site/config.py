@@ -15,6 +15,7 @@ from sqlmodel import select
 
 from embedded_xnat.contract.errors import BadField
 from embedded_xnat.db.site_tables import SiteSettingRow
+from embedded_xnat.dicom.series_filters import BLACKLIST, make_filter
 from embedded_xnat.domain.documents import check_document
 from service_kit.database import Database
 
@@ -103,6 +104,21 @@ def _read_day(text: str) -> datetime:
         raise ValueError("it is no day such as 12/31/2026") from error
 
 
+def _filter_mode(value: Any) -> str:
+    make_filter(value, "")
+    return str(value).lower()
+
+
+def _filter_list(value: Any) -> str:
+    text = _text(value)
+    make_filter(BLACKLIST, text)
+    return text
+
+
+#: Which series imports take (`embedded_xnat.dicom.series_filters`).
+FILTER_ENABLED, FILTER_MODE = "enableSitewideSeriesImportFilter", "sitewideSeriesImportFilterMode"
+FILTER_LIST = "sitewideSeriesImportFilter"
+
 #: Settings that mean something here: what they are at first, and how a value is read.
 SETTINGS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "siteId": ("Cohortflow", _text),
@@ -120,6 +136,9 @@ SETTINGS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "passwordExpirationDate": ("", _day),
     "eventServiceEnabled": (True, _flag),
     "sessionXmlRebuilderInterval": (5, _count),
+    FILTER_ENABLED: (False, _flag),
+    FILTER_MODE: (BLACKLIST, _filter_mode),
+    FILTER_LIST: ("", _filter_list),
 }
 
 

@@ -1,7 +1,7 @@
 """Texts that tools are configured by, of the site or of a project, in versions. May import SQLModel.
 
 XNAT's configuration service keeps whatever text a tool asks for. What means something here is checked when it is stored:
-the site's rules for where received images belong (tool ``dicom``).
+the site's rules for where received images belong (tool ``dicom``), and which series an import takes.
 """
 
 import re
@@ -14,6 +14,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from embedded_xnat.contract.errors import BadField, BadRequest
 from embedded_xnat.db.site_tables import ConfigurationRow
+from embedded_xnat.dicom.series_filters import read_filter
 from embedded_xnat.domain.documents import check_document
 from embedded_xnat.domain.items import sql_date
 from embedded_xnat.domain.routing_rules import read_rules
@@ -22,6 +23,8 @@ SITE = ""
 DICOM = "dicom"
 #: Paths of the tool ``dicom`` at the site: rules that find project, subject and session of an import.
 PROJECT_RULES, SUBJECT_RULES, SESSION_RULES = "projectRules", "subjectRules", "sessionRules"
+#: Which series an import takes, at the site and in a project.
+SERIES_FILTER, CONFIG = "seriesImportFilter", "config"
 #: Tools whose texts this server keeps elsewhere, where it applies them.
 _ELSEWHERE = frozenset({"anon", "edit"})
 _TOOL = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
@@ -73,9 +76,9 @@ def _versions(project_id: str, tool: str, path: str) -> SelectOfScalar[Configura
     )
 
 
-def text_in_force(session: Session, tool: str, path: str) -> str:
-    """Return what the site has at a path, nothing when it has nothing there or it is switched off."""
-    row = find(session, SITE, tool, path)
+def text_in_force(session: Session, tool: str, path: str, project_id: str = SITE) -> str:
+    """Return what the site, or a project, has at a path; nothing when it has nothing there or it is switched off."""
+    row = find(session, project_id, tool, path)
     return row.contents if row is not None and row.is_enabled else ""
 
 
@@ -140,6 +143,8 @@ def _check(row: ConfigurationRow, contents: str) -> None:
         check_document([contents, row.reason], max_chars=MAX_CONTENTS)
         if row.project_id == SITE and row.tool == DICOM and row.path in {PROJECT_RULES, SUBJECT_RULES, SESSION_RULES}:
             read_rules(contents)
+        if (row.tool, row.path) == (SERIES_FILTER, CONFIG):
+            read_filter(contents)
     except ValueError as error:
         raise BadField(row.path[:100], f"cannot have this text: {error}") from error
 
