@@ -24,6 +24,19 @@ settings.load_profile("cohortflow")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+LONGEST_FIRST = ("e2e", "integration", "web", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take minutes: at the end small ones keep every process busy."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=rank)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
     """Keep tests together with ``--dist loadfile``: those of a file, and of folders that share more."""
