@@ -82,6 +82,8 @@ PROJECT_WORDS: Mapping[str, tuple[str, ...]] = {
     "current_arc": ("get",),
     "archive_spec": ("get",),
     "pipelines": ("get",),
+    "scan_types": ("get",),
+    "scanners": ("get",),
 }
 #: Bodies that endpoints read themselves, by the beginning of the address.
 _BODIES: tuple[tuple[str, dict[str, Any]], ...] = (

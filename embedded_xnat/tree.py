@@ -67,6 +67,8 @@ ASPECTS: Mapping[tuple[str, str], Handler] = {
     ("PUT", "current_arc"): project_endpoints.put_current_arc,
     ("GET", "archive_spec"): project_endpoints.read_archive_spec,
     ("GET", "pipelines"): project_endpoints.list_pipelines,
+    ("GET", "scan_types"): project_endpoints.list_scan_types,
+    ("GET", "scanners"): project_endpoints.list_scanners,
 }
 
 #: Words that only one kind of object knows.
@@ -75,7 +77,16 @@ _ONLY = {
     "pars": ObjectKind.PROJECT,
     "accessibility": ObjectKind.PROJECT,
     **dict.fromkeys(
-        ("prearchive_code", "quarantine_code", "aliases", "current_arc", "archive_spec", "pipelines"),
+        (
+            "prearchive_code",
+            "quarantine_code",
+            "aliases",
+            "current_arc",
+            "archive_spec",
+            "pipelines",
+            "scan_types",
+            "scanners",
+        ),
         ObjectKind.PROJECT,
     ),
     "status": ObjectKind.EXPERIMENT,

@@ -83,6 +83,18 @@ async def put_project_enabled(request: Request, project_id: str) -> Response:
     return await _put_enabled(request, project_id)
 
 
+@router.get("/data/config/anon")
+@router.get("/data/config/anon/script")
+def read_site_config(request: Request) -> Response:
+    """Return the script of the site as uploaders ask for it: as a table, or (`contents=true`) alone while in force."""
+    with archive_of(request).read() as session:
+        row = service.find(session, service.SITE)
+    is_bare = truth(request.query_params.get("contents"), name="contents")
+    if row is None or (is_bare and not row.is_enabled):
+        raise NoSuchObject("script")
+    return PlainTextResponse(row.text) if is_bare else _as_table(row, path="script")
+
+
 @router.get("/data/projects/{project_id}/config/anon")
 def read_project_config(request: Request, project_id: str) -> Response:
     """Return the stored script of a project, in force or not, as a table."""
@@ -91,9 +103,14 @@ def read_project_config(request: Request, project_id: str) -> Response:
         row = service.find(session, scope)
     if row is None:
         raise NoSuchObject("script")
+    return _as_table(row, path=f"projects/{scope}")
+
+
+def _as_table(row: AnonymizeScriptRow, *, path: str) -> Response:
     shown = {
         "tool": "anon",
-        "project": scope,
+        "path": path,
+        "project": row.scope,
         "user": row.modified_by,
         "create_date": sql_date(row.modified_at),
         "status": "enabled" if row.is_enabled else "disabled",

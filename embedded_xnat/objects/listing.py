@@ -12,13 +12,14 @@ from sqlmodel import Session, col
 
 from embedded_xnat.contract.errors import BadField, BadRequest
 from embedded_xnat.db.repository import EXPERIMENTS, SUBJECTS
-from embedded_xnat.db.tables import ExperimentRow, ShareRow
+from embedded_xnat.db.tables import ExperimentRow, MembershipRow, ShareRow
 from embedded_xnat.domain.addresses import ObjectKind
-from embedded_xnat.domain.roles import Accessibility, Visitor
+from embedded_xnat.domain.roles import Accessibility, ProjectRole, Visitor
 from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.domain.tables import CONTROLS, Query, Row, column_key, requested_columns
+from embedded_xnat.domain.values import truth
 from embedded_xnat.objects.columns import Column, rows_of, standard_columns
-from embedded_xnat.search.conditions import filtered
+from embedded_xnat.search.conditions import comparison, filtered
 from embedded_xnat.search.plans import Plan, types_below
 from embedded_xnat.search.sources import ASSESSOR, EXPERIMENT, PROJECT, RECONSTRUCTION, SCAN, SUBJECT
 from embedded_xnat.search.visibility import visible_projects
@@ -59,11 +60,31 @@ def list_projects(session: Session, visitor: Visitor, query: Query) -> list[Row]
     """Return the projects whose title a visitor may see, in order of creation."""
     plan = Plan(PROJECT, visible=visible_projects(visitor))
     listing = _Listing(plan, query, PROJECT_COLUMNS)
-    conditions: list[Any] = [col(plan.row.is_deleted).is_(False)]
+    conditions: list[Any] = [col(plan.row.is_deleted).is_(False), *_of_the_visitor(plan, visitor, query)]
     visible = visible_projects(visitor, also=(Accessibility.PUBLIC, Accessibility.PROTECTED))
     if visible is not None:
         conditions.append(col(plan.row.id).in_(visible))
     return listing.run(session, [listing.statement(conditions)])
+
+
+def _of_the_visitor(plan: Plan, visitor: Visitor, query: Query) -> list[Any]:
+    """Return the conditions of a listing of projects that asks for those of the visitor: by role, or by any."""
+
+    def asked(name: str) -> bool:
+        return truth(query.get(name), name=name)
+
+    conditions: list[Any] = []
+    mine = select(col(MembershipRow.project_id)).where(col(MembershipRow.username) == visitor.username)
+    roles = [role.value for role in ProjectRole if asked(role.name.lower())]
+    if roles:
+        conditions.append(col(plan.row.id).in_(mine.where(col(MembershipRow.role).in_(roles))))
+    if asked("accessible") and not (visitor.everything or visitor.reads_everything):
+        conditions.append(or_(col(plan.row.id).in_(mine), col(plan.row.id).in_(visitor.collaborates)))
+    if since := query.get("activeSince"):
+        changed = plan.field("last_modified")
+        assert changed is not None
+        conditions.append(comparison(changed, ">=", since, name="activeSince"))
+    return conditions
 
 
 def list_subjects(session: Session, visitor: Visitor, project_id: str | None, query: Query) -> list[Row]:

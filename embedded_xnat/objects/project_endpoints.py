@@ -1,12 +1,15 @@
 """Answers requests about a project itself: its people, its accessibility. May import Starlette."""
 
+from collections.abc import Callable
+from typing import Any
+
 from lxml import etree
-from sqlmodel import select
+from sqlmodel import col, select
 from starlette.responses import PlainTextResponse, Response
 
 from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
 from embedded_xnat.db import repository
-from embedded_xnat.db.tables import MembershipRow, ProjectRow
+from embedded_xnat.db.tables import ExperimentRow, MembershipRow, ProjectRow, ScanRow
 from embedded_xnat.domain.layout import ARC
 from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group_id
 from embedded_xnat.domain.values import as_text
@@ -141,6 +144,26 @@ def list_aliases(call: Call) -> Response:
     project = _project(call)
     rows = [{"alias": as_text(each.get("alias"))} for each in project.lists.get("aliases/alias", ())]
     return table(call, rows, ("alias",))
+
+
+def list_scan_types(call: Call) -> Response:
+    """List the types that scans of a project have."""
+    types = col(ScanRow.data)["type"].as_string()
+    return _list_distinct(call, "type", lambda own: select(types).where(col(ScanRow.experiment_id).in_(own)))
+
+
+def list_scanners(call: Call) -> Response:
+    """List the scanners that sessions of a project name."""
+    scanners = col(ExperimentRow.data)["scanner"].as_string()
+    return _list_distinct(call, "scanner", lambda own: select(scanners).where(col(ExperimentRow.id).in_(own)))
+
+
+def _list_distinct(call: Call, name: str, values_of: Callable[[Any], Any]) -> Response:
+    project = _project(call)
+    own = select(col(ExperimentRow.id)).where(col(ExperimentRow.project_id) == project.id)
+    with call.archive.read() as session:
+        found = sorted({value for value in session.connection().scalars(values_of(own).distinct()) if value})
+    return table(call, [{name: value} for value in found], (name,))
 
 
 def read_current_arc(call: Call) -> Response:

@@ -168,6 +168,20 @@ async def _person(request: Request) -> _Person:
     return person
 
 
+@router.get("/xapi/users/current")
+def current_profiles(request: Request) -> list[dict[str, Any]]:
+    """List the users whose accounts are open with what is known of them."""
+    _check_may_list(request)
+    return [_profile(user) for user in accounts_of(request).users() if user.is_active]
+
+
+@router.get("/xapi/users/profile")
+def own_profile(request: Request) -> dict[str, Any]:
+    """Return what is known of whoever asks."""
+    return _profile(_user(request, visitor_of(request).username))
+
+
+@router.get("/xapi/users/profile/{username}")
 @router.get("/xapi/users/{username}")
 def user(request: Request, username: str) -> dict[str, Any]:
     """Return what is known of a user; of others than oneself only for those who may list users."""

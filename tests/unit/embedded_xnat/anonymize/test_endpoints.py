@@ -48,6 +48,17 @@ def test_scripts_are_stored_and_read_back_as_they_are(admin) -> None:
     assert (row["contents"], row["status"]) == (SITE, "enabled")
 
 
+def test_uploaders_read_the_script_of_the_site_from_its_configuration(admin) -> None:
+    uri, text = "/data/config/anon/script", 'version "6.1"\n- (0010,0030)'
+    assert admin.get(uri).status_code == 404
+    admin.put("/xapi/anonymize/site", content=text)
+    (row,) = admin.get(uri).json()["ResultSet"]["Result"]
+    assert (row["contents"], row["path"], row["status"]) == (text, "script", "enabled")
+    assert admin.get(uri, params={"contents": "true"}).text == text
+    admin.put("/xapi/anonymize/site/enabled", params={"enable": "false"})
+    assert admin.get(uri, params={"contents": "true"}).status_code == 404
+
+
 def test_a_script_beyond_the_subset_is_refused_and_the_old_one_stays(admin) -> None:
     put_script(admin, "site", SITE)
     answer = put_script(admin, "site", 'version "6.1"\n\nremoveAllPrivateTags\n')

@@ -77,6 +77,41 @@ def test_assessors_are_listed_by_their_type_with_their_session(filled, session_u
     assert "A1" not in labels(filled.get("/data/projects/P/experiments"))
 
 
+def test_projects_are_listed_by_the_role_of_whoever_asks(admin, as_user) -> None:
+    roles = {"OWN": "Owners", "MEM": "Members", "COL": "Collaborators"}
+    for project, role in roles.items():
+        admin.put(f"/data/projects/{project}")
+        admin.put(f"/data/projects/{project}/users/{role}/zoe")
+    for project, accessibility in (("PUB", "public"), ("PRO", "protected")):
+        admin.put(f"/data/projects/{project}")
+        admin.put(f"/data/projects/{project}/accessibility/{accessibility}")
+
+    def listed(client, **params: str) -> list[str]:
+        return [row["ID"] for row in rows(client.get("/data/projects", params=params))]
+
+    zoe = as_user("zoe")
+    assert listed(zoe) == [*roles, "PUB", "PRO"]
+    assert listed(zoe, accessible="true") == [*roles]
+    assert listed(zoe, accessible="false") == [*roles, "PUB", "PRO"]
+    found = [listed(zoe, **{role: "true"}) for role in ("owner", "member", "collaborator")]
+    assert found == [["OWN"], ["MEM"], ["COL"]]
+    assert listed(zoe, owner="true", member="true") == ["OWN", "MEM"]
+    assert listed(admin, accessible="true") == listed(admin)
+    assert listed(zoe, activeSince="2020-01-01") == [*roles, "PUB"], "when a closed one was changed is not told"
+    assert listed(zoe, activeSince="2120-01-01") == []
+    assert zoe.get("/data/projects", params={"activeSince": "yesterday"}).status_code == 400
+
+
+def test_a_project_tells_the_types_of_its_scans_and_its_scanners(admin, as_user, session_uri) -> None:
+    admin.put(session_uri, params={"xnat:mrSessionData/scanner": "M7"})
+    assert [row["type"] for row in rows(admin.get("/data/projects/P/scan_types"))] == ["T1", "T1 w", "T2"]
+    assert {"scanner": "M7"} in rows(admin.get("/data/projects/P/scanners"))
+    admin.put("/data/projects/Q")
+    assert rows(admin.get("/data/projects/Q/scan_types")) == []
+    assert as_user("zoe").get("/data/projects/P/scan_types").status_code == 404
+    assert admin.get("/data/projects/P/subjects/S1/scan_types").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("params", "expected"),
     [

@@ -59,6 +59,17 @@ SENSELESS = [
 ]
 
 
+def test_profiles_are_read_at_every_address_that_xnat_has(admin, as_user) -> None:
+    zoe = as_user("zoe")
+    assert admin.get("/xapi/users/profile").json()["username"] == "admin"
+    mine = zoe.get("/xapi/users/profile").json()
+    assert mine == zoe.get("/xapi/users/profile/zoe").json() == admin.get("/xapi/users/zoe").json()
+    assert zoe.get("/xapi/users/profile/admin").status_code == 403
+    assert (zoe.get("/xapi/users/current").status_code, len(admin.get("/xapi/users/current").json())) == (403, 5)
+    admin.put("/xapi/users/zoe/enabled/false")
+    assert "zoe" not in [each["username"] for each in admin.get("/xapi/users/current").json()]
+
+
 def test_an_account_that_makes_no_sense_is_refused(admin) -> None:
     before = admin.get("/xapi/users").json()
     for wanted, word in SENSELESS:
