@@ -147,6 +147,7 @@ def _arrival_context(arrivals: Arrivals, principal: Principal, arrival_id: int) 
         "history": arrivals.history(ArrivalId(arrival_id)),
         "held_back": arrivals.held_back(ArrivalId(arrival_id), limit=_HELD_BACK_SHOWN),
         "short_uid": views.short_uid,
+        "told_reason": views.told_reason,
         "uid_names": views.uid_names,
     }
 
@@ -158,6 +159,7 @@ def _quarantine_context(
     return {
         **_tabs(arrivals, principal),
         "entries": [(_view(principal, entry.arrival), entry.reasons) for entry in page.items],
+        "told_reason": views.told_reason,
         "query": _query(cursor=cursor),
         "next_href": _next_href(request, "/quarantine", page.next_cursor),
         "first_href": pages.own_url(request, "/quarantine") if cursor else None,

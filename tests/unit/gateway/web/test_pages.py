@@ -104,6 +104,21 @@ def test_a_recovered_object_waits_for_its_sender_in_words(browser, receive):
     assert "Waits for its sender" in browser.get("/").text
 
 
+def test_the_quarantine_says_each_reason_once(browser, receive, arrivals):
+    one, two = receive(), receive()
+    arrivals.complete(ONE, actor="test")
+    rejected = [
+        RejectedInstance(sha256=each.sha256, reason="Rejected: it is cut off; also it is unmarked.")
+        for each in (one, two)
+    ]
+    summary = "None of its instances can be accepted. 2 instances: it is cut off; also it is unmarked."
+    settlement = Settlement(outcome=Outcome.quarantined, reason=summary, rejected=tuple(rejected))
+    arrivals.settle(ONE, settlement, actor="flows")
+    page = browser.get("/quarantine").text
+    assert page.count("is cut off") == 1
+    assert '<p class="gw-reason">It is cut off; also it is unmarked.</p>' in page
+
+
 def test_other_services_pages_are_told_how_many_the_quarantine_holds_and_why(sign_in, receive, arrivals):
     browser = sign_in(Role.coordinator, study="brain")
     assert browser.get("/parts/held").text.strip() == browser.get("/parts/held-count").text.strip() == ""
