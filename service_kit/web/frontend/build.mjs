@@ -8,7 +8,7 @@
 // leaves the last good one in place.
 
 import { build, context } from "esbuild";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -110,6 +110,22 @@ function report(result, manifest) {
   }
 }
 
+/**
+ * NiiVue computes, for every image and at every change of its window, a gradient that only its 3D rendering uses, and only
+ * when asked to. The viewer shows planes: without it a large image is there in half the time, and its window follows the hand.
+ */
+const withoutUnusedGradient = {
+  name: "without-unused-gradient",
+  setup(builder) {
+    builder.onLoad({ filter: /niivue[\\/]build[\\/]niivue[\\/]index\.js$/ }, async ({ path: file }) => {
+      const computed = /(this\.volumeTexture = outTexture;\s+)(this\.gradientTexture = gradientGL\()/g;
+      const text = await readFile(file, "utf8");
+      if (text.match(computed)?.length !== 1) throw new Error("NiiVue computes its gradient elsewhere now; look at build.mjs");
+      return { contents: text.replace(computed, "$1if (this.gradientTextureAmount > 0) $2"), loader: "js" };
+    });
+  },
+};
+
 const ENTRIES = await findEntries();
 const options = {
   entryPoints: ENTRIES,
@@ -130,6 +146,7 @@ const options = {
   logLevel: "warning",
   metafile: true,
   write: false,
+  plugins: [withoutUnusedGradient],
 };
 
 if (IS_WATCHING) {
@@ -141,7 +158,7 @@ if (IS_WATCHING) {
       });
     },
   };
-  await (await context({ ...options, plugins: [installer] })).watch();
+  await (await context({ ...options, plugins: [withoutUnusedGradient, installer] })).watch();
 } else {
   const result = await build(options);
   report(result, await install(result));

@@ -47,9 +47,20 @@ CASES = {
 }  # fmt: skip
 
 
-def opened(site: Site, browser, name: str, task_id: int):
+COUNT_SLICES = """
+    window.slicesDrawn = 0;
+    const own = WebGL2RenderingContext.prototype.framebufferTextureLayer;
+    WebGL2RenderingContext.prototype.framebufferTextureLayer = function (...given) {
+      window.slicesDrawn += 1;
+      return own.apply(this, given);
+    };
+"""
+
+
+def opened(site: Site, browser, name: str, task_id: int, *, script: str = ""):
     """Return the page of a task, signed in, with everything that went wrong in `page.troubles`."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.add_init_script(script)
     page.troubles = []
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
     page.on(
@@ -166,6 +177,63 @@ def test_an_annotator_claims_looks_and_answers_with_the_keys(site: Site, browser
     page.keyboard.press("n")
     page.wait_for_url(f"**/tasks/{second}")
     assert page.troubles == []
+    page.close()
+
+
+def test_the_sides_are_named_as_they_are_drawn(site: Site, browser):
+    image = np.zeros((24, 30, 18), np.int16)
+    image[2:10, 4:26, 3:15] = (
+        900  # the patient's left: the axes of the file run to the right, to the front and to the head
+    )
+    image[12:22, 4:26, 3:15] = 300
+    site.files["image.nii.gz"] = nifti(image, affine((-1, 1, 1), flip=(-1, 1, 1)))
+    page = opened(site, browser, "ada", site.make_task(("image", "image.nii.gz")).id)
+    assert ready(page) == "ready"
+    page.click("[data-layout=axial]")
+
+    def sides() -> dict[str, str]:
+        return {edge: page.inner_text(f"[data-part=plane-axial] [data-part={edge}]") for edge in ("left", "right")}
+
+    def brighter() -> str:
+        time.sleep(0.5)
+        pixels = picture(page).mean(axis=(0, 2))
+        half = len(pixels) // 2
+        return "left" if pixels[:half].sum() > pixels[half:].sum() else "right"
+
+    until(lambda: sides() == {"left": "R", "right": "L"})
+    assert brighter() == "right"
+    page.keyboard.press("r")
+    until(lambda: sides() == {"left": "L", "right": "R"})
+    assert brighter() == "left"
+    assert page.inner_text("[data-part=plane-axial] [data-part=top]") == "A"
+    page.close()
+
+
+def test_each_volume_goes_to_the_graphics_card_once_and_a_new_window_takes_the_image_alone(site: Site, browser):
+    site.files["image.nii.gz"], site.files["mask.nii.gz"] = brain_and_mask()
+    task_id = site.make_task(("image", "image.nii.gz"), ("mask", "mask.nii.gz")).id
+    page = opened(site, browser, "ada", task_id, script=COUNT_SLICES)
+    assert ready(page) == "ready"
+    slices = 36
+    assert page.evaluate("slicesDrawn") <= 2 * slices
+    page.evaluate("slicesDrawn = 0")
+    page.keyboard.press("w")
+    until(lambda: page.evaluate("slicesDrawn") > 0)
+    assert page.evaluate("slicesDrawn") <= slices
+    page.evaluate("slicesDrawn = 0")
+    page.keyboard.press("r")
+    until(lambda: page.get_attribute("[data-part=flip]", "aria-pressed") == "false")
+    assert page.evaluate("slicesDrawn") == 0
+    page.close()
+
+
+def test_the_whole_form_is_in_sight_on_a_usual_screen(site: Site, browser):
+    site.files["image.nii.gz"], _ = brain_and_mask()
+    page = opened(site, browser, "ada", site.make_task(("image", "image.nii.gz")).id)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert ready(page) == "ready"
+    assert page.evaluate("(e => e.scrollHeight - e.clientHeight)(document.querySelector('.tp-scroll'))") <= 0
+    assert page.inner_text("[data-part=opacity-text]") == "35 %"
     page.close()
 
 

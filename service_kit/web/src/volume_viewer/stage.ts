@@ -3,8 +3,9 @@
  */
 
 import type { CommandGroup } from "./keyboard";
+import { directions, type Layout, type Plane, PLANES } from "./planes";
 import type { Progress } from "./volumes";
-import { type Layout, type Plane, PLANES, type Viewer, type VolumeSource } from "./viewer";
+import { type Viewer, type VolumeSource } from "./viewer";
 import { decimals, greyRange, presetsFor, type WindowPreset, windowLevel } from "./windowing";
 
 const PAGE_OF_SLICES = 10;
@@ -244,6 +245,10 @@ export class Stage {
       const position = this.isDrawn ? this.viewer.position(plane) : null;
       part(label, "slice").textContent = position ? `${position.slice} / ${position.count}` : "";
       label.classList.toggle("is-bare", this.viewer.isFlat);
+      label.classList.toggle("is-nowhere", !this.isDrawn || this.viewer.isPhotograph);
+      for (const [edge, letter] of Object.entries(directions(plane, this.viewer.isRadiological))) {
+        part(label, edge).textContent = letter;
+      }
     }
   }
 

@@ -7,14 +7,13 @@ import { DRAG_MODE, Niivue, NVImage, SLICE_TYPE } from "@niivue/niivue";
 import { Frames } from "./frames";
 import { permutation, size, valueAt } from "./lookup";
 import { maskColours, type MaskLabel } from "./masks";
+import { AXIS, type Layout, type Plane, PLANES, type Rectangle, THREE, WHOLE } from "./planes";
 import { fetchNifti, type Progress, volumeFrom, VolumeError } from "./volumes";
 import { clampVoxel, fileVoxel, rasVoxel, type Voxel } from "./voxels";
 import type { GreyRange, ValueRange } from "./windowing";
 
 export { hasWebGl2 } from "./lookup";
 export type { MaskLabel } from "./masks";
-
-export type Plane = "axial" | "coronal" | "sagittal";
 
 export interface VolumeSource {
   readonly name: string;
@@ -41,31 +40,13 @@ export interface PlanePosition {
   readonly count: number;
 }
 
-export type Layout = "three" | Plane;
-
-/** Left, top, width, height of each plane as a share of the canvas. */
-export type Rectangle = [number, number, number, number];
-
 const SLICE: Readonly<Record<Plane, SLICE_TYPE>> = {
   axial: SLICE_TYPE.AXIAL,
   coronal: SLICE_TYPE.CORONAL,
   sagittal: SLICE_TYPE.SAGITTAL,
 };
 
-/** RAS axis along which one scrolls through a plane's slices. */
-const AXIS: Readonly<Record<Plane, number>> = { sagittal: 0, coronal: 1, axial: 2 };
-
-export const PLANES: readonly Plane[] = ["axial", "coronal", "sagittal"];
-
-const THREE: Readonly<Record<Plane, Rectangle>> = {
-  axial: [0, 0, 0.6, 1],
-  coronal: [0.6, 0, 0.4, 0.5],
-  sagittal: [0.6, 0.5, 0.4, 0.5],
-};
-
 const NIFTI_INTENT_LABEL = 1002;
-
-const WHOLE: Rectangle = [0, 0, 1, 1];
 
 export class Viewer {
   private range: ValueRange | null = null;
@@ -101,7 +82,7 @@ export class Viewer {
       dragAndDropEnabled: false,
       isRadiologicalConvention: true,
       sagittalNoseLeft: true,
-      showAllOrientationMarkers: true,
+      isOrientationTextVisible: false, // the stage writes the letters, clear of the crosshair
       isSliceMM: false,
       isColorbar: false,
       isOrientCube: false,
@@ -139,24 +120,36 @@ export class Viewer {
     onProgress: (source: VolumeSource, progress: Progress) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    this.clear();
     const ordered = [...sources].sort((a, b) => Number(a.role === "mask") - Number(b.role === "mask"));
     if (ordered[0] === undefined) throw new VolumeError("There is no image to show.");
+    this.drawAtOnce(() => this.clear());
+    const images: [NVImage, VolumeSource][] = [];
     for (const source of ordered) {
       const { buffer, leftOut } = await fetchNifti(source.url, (progress) => onProgress(source, progress), signal);
       const image = await volumeFrom(buffer, source.role);
       this.bytes += image.img?.byteLength ?? 0;
       this.left += leftOut;
-      this.add(image, source);
+      images.push([image, source]);
     }
+    this.drawAtOnce(() => images.forEach(([image, source]) => this.add(image, source)));
     const flat = this.flatPlane();
     if (flat !== null) this.setLayout(flat);
     else if (this.isFlat) this.setLayout("three");
     this.isFlat = flat !== null;
-    this.niivue.opts.isOrientationTextVisible = !this.isPhotograph;
-    if (this.isPhotograph) this.niivue.setRadiologicalConvention(true); // as the file has it, for mirrored text is hard to read
+    if (this.isPhotograph) this.setRadiological(true); // as the file has it, for mirrored text is hard to read
     this.setMask({ shown: this.maskShown, opacity: this.maskOpacity });
     this.changed();
+  }
+
+  /** Change the list of volumes and draw once: NiiVue would put all of them on the graphics card anew for each change. */
+  private drawAtOnce(change: () => void): void {
+    this.niivue.updateGLVolume = () => undefined;
+    try {
+      change();
+    } finally {
+      delete (this.niivue as Partial<Niivue>).updateGLVolume; // the method of its class is back
+    }
+    this.niivue.updateGLVolume();
   }
 
   private add(image: NVImage, source: VolumeSource): void {
@@ -301,7 +294,7 @@ export class Viewer {
 
   /** Patient's left on the right of the picture (radiological) or on the left. */
   setRadiological(isRadiological: boolean): void {
-    this.niivue.setRadiologicalConvention(isRadiological);
+    this.niivue.opts.isRadiologicalConvention = isRadiological; // its setter would put all volumes on the graphics card anew
     this.niivue.drawScene();
     this.changed();
   }
