@@ -1,15 +1,15 @@
 """An index of parts of labels: which sessions and subjects have three characters in a row. May import SQLModel.
 
 It makes the search by a part of a label cost what it finds, on SQLite and PostgreSQL alike. The rows write themselves
-whenever a session or subject is made, renamed or moved. One that is left over from an older label does no harm: whoever
-searches compares the label itself.
+whenever a session or subject is made, renamed or moved, and go with it and with its older label. One that is left over
+from an older subject does no harm: whoever searches compares the label itself.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy import Connection, Select, event, insert, inspect, select
+from sqlalchemy import Connection, Select, delete, event, insert, inspect, select
 from sqlalchemy.orm import Mapper
 from sqlmodel import Field, Session, col
 
@@ -98,9 +98,12 @@ def _having(rarest: list[str], kind: str) -> Select[Any]:
     return statement
 
 
-def write(connection: Connection, kind: str, number: int, labels: Collection[str]) -> None:
-    """Write the parts of labels that are not there yet."""
+def write(
+    connection: Connection, kind: str, number: int, labels: Collection[str], *, before: Collection[str] = ()
+) -> None:
+    """Write the parts of labels that are not there yet; those of labels that it had before go."""
     wanted = set[str]().union(*(parts(label) for label in labels))
+    forget(connection, kind, number, set[str]().union(*(parts(label) for label in before)) - wanted)
     known = select(col(LabelPartRow.part)).where(
         col(LabelPartRow.kind) == kind, col(LabelPartRow.part).in_(wanted), col(LabelPartRow.number) == number
     )
@@ -110,9 +113,25 @@ def write(connection: Connection, kind: str, number: int, labels: Collection[str
         connection.execute(insert(LabelPartRow), rows)
 
 
+def forget(connection: Connection, kind: str, number: int, gone: Collection[str]) -> None:
+    """Remove some parts of a session or subject."""
+    if gone:
+        one = (col(LabelPartRow.kind) == kind) & (col(LabelPartRow.number) == number)
+        connection.execute(delete(LabelPartRow).where(one & col(LabelPartRow.part).in_(gone)))
+
+
 def _changed(target: object, *names: str) -> bool:
     attributes = inspect(target, raiseerr=True).attrs
     return any(attributes[name].history.has_changes() for name in names)
+
+
+def _before(target: SubjectRow | ExperimentRow) -> list[str]:
+    """Return the label that a row had before it was changed."""
+    return [str(label) for label in inspect(target, raiseerr=True).attrs["label"].history.deleted or ()]
+
+
+def _subject_label(connection: Connection, row: ExperimentRow) -> str:
+    return connection.scalar(select(col(SubjectRow.label)).where(col(SubjectRow.id) == row.subject_id)) or ""
 
 
 @event.listens_for(ExperimentRow, "after_insert")
@@ -120,8 +139,13 @@ def _changed(target: object, *names: str) -> bool:
 def _session_written(_mapper: Mapper[Any], connection: Connection, row: ExperimentRow) -> None:
     if row.session_id is not None or row.number is None or not _changed(row, "label", "subject_id"):
         return
-    subject = connection.scalar(select(col(SubjectRow.label)).where(col(SubjectRow.id) == row.subject_id))
-    write(connection, SESSIONS, row.number, [row.label, subject or ""])
+    write(connection, SESSIONS, row.number, [row.label, _subject_label(connection, row)], before=_before(row))
+
+
+@event.listens_for(ExperimentRow, "after_delete")
+def _session_gone(_mapper: Mapper[Any], connection: Connection, row: ExperimentRow) -> None:
+    if row.session_id is None and row.number is not None:
+        write(connection, SESSIONS, row.number, [], before=[row.label, _subject_label(connection, row)])
 
 
 @event.listens_for(SubjectRow, "after_insert")
@@ -129,9 +153,15 @@ def _session_written(_mapper: Mapper[Any], connection: Connection, row: Experime
 def _subject_written(_mapper: Mapper[Any], connection: Connection, row: SubjectRow) -> None:
     if row.number is None or not _changed(row, "label"):
         return
-    write(connection, SUBJECTS, row.number, [row.label])
-    its = select(col(ExperimentRow.number)).where(
+    write(connection, SUBJECTS, row.number, [row.label], before=_before(row))
+    its = select(col(ExperimentRow.number), col(ExperimentRow.label)).where(
         col(ExperimentRow.subject_id) == row.id, col(ExperimentRow.session_id).is_(None)
     )
-    for number in connection.scalars(its).all():
-        write(connection, SESSIONS, number or 0, [row.label])
+    for number, label in connection.execute(its).all():
+        write(connection, SESSIONS, number or 0, [row.label, label], before=_before(row))
+
+
+@event.listens_for(SubjectRow, "after_delete")
+def _subject_gone(_mapper: Mapper[Any], connection: Connection, row: SubjectRow) -> None:
+    if row.number is not None:
+        write(connection, SUBJECTS, row.number, [], before=[row.label])

@@ -19,7 +19,7 @@ from embedded_xnat.db.tables import FileRow, MoveRow
 from embedded_xnat.places import folder_of_resource
 from embedded_xnat.resources.service import Shelf
 from embedded_xnat.storage.archive import Archive
-from embedded_xnat.storage.files import FileStore, lasting_path
+from embedded_xnat.storage.files import lasting_path
 
 #: Shown by a browser as they are; everything else is offered for saving.
 _INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "application/pdf", "text/plain"})
@@ -50,8 +50,13 @@ class OpenFileResponse(FileResponse):
             await super().__call__(scope, receive, send)
 
 
-def open_file(session: Session, files: FileStore, shelf: Shelf, file: FileRow) -> BinaryIO:
+def open_file(session: Session, late: "LateOpener", shelf: Shelf, file: FileRow) -> BinaryIO:
     """Open the bytes that belong to a row: while a file is being replaced these are still under another name.
+
+    Parameters
+    ----------
+    late
+        Made before the row was read: what lies at its place now may be another's.
 
     Raises
     ------
@@ -62,10 +67,11 @@ def open_file(session: Session, files: FileStore, shelf: Shelf, file: FileRow) -
     moves = select(MoveRow.source).where(MoveRow.target == path).order_by(col(MoveRow.number).desc())
     waiting = session.exec(moves).first()
     for candidate in filter(None, (waiting, path)):
-        try:
-            return files.path(candidate).open("rb")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            continue
+        with ExitStack() as stack, suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            handle = stack.enter_context(late.archive.files.path(candidate).open("rb"))
+            if not late.is_outdated:
+                stack.pop_all()
+                return handle
     raise NoSuchFile
 
 
@@ -92,8 +98,13 @@ class LateOpener:
     """Opens files some time after their rows were read, wherever they are by then; made before the rows are read."""
 
     def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+        self.archive = archive
         self._folders_changed = archive.files.folders_changed
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether folders have moved meanwhile."""
+        return self.archive.files.folders_changed != self._folders_changed
 
     def __call__(self, resource_number: int, inside: str, path: str | Path) -> BinaryIO:
         """Open a file by its resource and its path in it; ``path`` is where it was on disk.
@@ -105,10 +116,10 @@ class LateOpener:
         """
         with ExitStack() as stack, suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             handle = stack.enter_context(Path(path).open("rb"))
-            if self._archive.files.folders_changed == self._folders_changed:
+            if not self.is_outdated:
                 stack.pop_all()
                 return handle
-        return open_at_rest(self._archive, resource_number, inside)[1]
+        return open_at_rest(self.archive, resource_number, inside)[1]
 
 
 def file_response(headers: Headers, handle: BinaryIO, file: FileRow) -> Response:

@@ -123,10 +123,11 @@ def read_files(call: Call) -> Response:
             return pack_files(call, packing)
         with call.archive.read() as session:
             return table(call, service.file_rows(session, find_shelves(session, call), wanted_files(call)))
+    late = LateOpener(call.archive)
     with call.archive.read() as session:
         shelf, file = service.find_file(session, find_shelves(session, call), call.address.file_path)
         with suppress(NoSuchFile):
-            return file_response(call.request.headers, open_file(session, call.archive.files, shelf, file), file)
+            return file_response(call.request.headers, open_file(session, late, shelf, file), file)
     file, handle = open_at_rest(call.archive, file.resource_number, file.path)
     return file_response(call.request.headers, handle, file)
 

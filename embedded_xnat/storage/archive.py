@@ -6,15 +6,15 @@ the next start can finish what a kill cut off. The note goes with the next chang
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sqlalchemy import delete
+from sqlalchemy import delete, or_
 from sqlmodel import Session, col, select
 
-from embedded_xnat.db.tables import MoveRow
+from embedded_xnat.db.tables import KeptFolderRow, MoveRow
 from embedded_xnat.storage.files import FileStore, Placing, Stored
 from embedded_xnat.storage.space import disk_errors
 from service_kit.database import Database, UnitOfWork
@@ -67,12 +67,26 @@ class Change:
         self.moves.append((str(stored.temporary.relative_to(self._files.root)), str(path)))
 
     def move(self, source: PurePosixPath, target: PurePosixPath) -> None:
-        """Rename a folder after the commit."""
+        """Rename a folder after the commit; what was kept in it on request is kept at its new place."""
         self.moves.append((str(source), str(target)))
+        self._forget_kept(target)  # what lies there goes out of the way
+        for row in self._forget_kept(source):
+            path = str(target / PurePosixPath(row.path).relative_to(source))
+            self.session.add(KeptFolderRow(path=path, kept_by=row.kept_by, kept_at=row.kept_at))
 
     def remove(self, path: PurePosixPath) -> None:
         """Remove a file or folder after the commit."""
         self.moves.append((str(path), ""))
+        self._forget_kept(path)
+
+    def _forget_kept(self, folder: PurePosixPath) -> Sequence[KeptFolderRow]:
+        """Forget which folders here were kept when their objects were deleted; return their rows."""
+        path = col(KeptFolderRow.path)
+        inside = or_(path == str(folder), path.startswith(f"{folder}/", autoescape=True))
+        rows = self.session.exec(select(KeptFolderRow).where(inside)).all()
+        for row in rows:
+            self.session.delete(row)
+        return rows
 
 
 Watch = Callable[[UnitOfWork, Change], Callable[[], None]]

@@ -165,6 +165,19 @@ def test_a_folder_that_was_kept_on_request_is_said_to_be_and_stays(archive: Arch
     assert sorted(archive.files.root.rglob("P/**/*")) == before
 
 
+def test_a_folder_that_was_kept_is_known_after_its_session_moves(archive: Archive, admin) -> None:
+    admin.delete("/data/projects/P/experiments/S1_MR1/scans/3")
+    assert admin.put("/data/projects/P/experiments/S1_MR1?label=S1_MR2").status_code == 200
+    archive.flush()
+    assert found(archive) == [("P/arc001/S1_MR2/SCANS/3", Trouble.KEPT)]
+    assert admin.delete("/data/projects/P/experiments/S1_MR2?removeFiles=true").status_code == 200
+    left = archive.files.path("P/arc001/S1_MR2/SCANS/3/stray")
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"nobody's")
+    archive.flush()
+    assert [trouble for _, trouble in found(archive)] == [Trouble.NO_OBJECT]
+
+
 def test_what_lies_beside_a_folder_that_was_kept_is_told_from_it(archive: Archive, admin) -> None:
     assert admin.delete("/data/projects/P/experiments/S1_MR1").status_code == 200
     other = archive.files.path("P/arc001/OTHER/a")

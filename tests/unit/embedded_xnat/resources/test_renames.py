@@ -12,6 +12,14 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
+from embedded_xnat.contract.errors import NoSuchFile
+from embedded_xnat.domain.addresses import parse_address
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.locate import locate
+from embedded_xnat.resources.downloads import LateOpener, open_at_rest, open_file
+from embedded_xnat.resources.service import find_file
+from embedded_xnat.resources.service import shelf as shelf_of
+
 SCAN = "/data/experiments/CF_E00001/scans"
 PAGE = "/experiments/CF_E00001/scans"
 PNG = b"\x89PNG\r\n\x1a\n as it was drawn"
@@ -181,3 +189,25 @@ def test_a_session_of_the_prearchive_that_is_moved_is_at_one_place_or_the_other(
         assert (new.result().status_code, len(new.result().content) > 22) == (200, True)
         assert old.result().status_code == 404
         assert moved.result().status_code == 200
+
+
+def test_what_came_to_the_place_of_a_file_is_not_taken_for_it(admin, server, filled: str) -> None:
+    """Between the look at its row and the look at the disk a session gave its label to another."""
+    archive, path = server.app.state.archive, "resources/R/files/a.txt"
+    other = filled.replace("S1_MR1", "S1_MR2")
+    admin.put(other, params={"xsiType": "xnat:mrSessionData"})
+    for uri, content in ((filled, b"its own"), (other, b"another's")):
+        assert admin.put(f"{uri}/{path}", content=content).status_code == 200
+    late = LateOpener(archive)
+    address = parse_address(f"{filled}/resources/R".removeprefix("/data/"))
+    with archive.read() as session:
+        found = locate(session, address, Visitor("admin", everything=True))
+        shelf, row = find_file(session, [shelf_of(found, found.resource)], "a.txt")
+        with open_file(session, late, shelf, row) as handle:
+            assert handle.read() == b"its own"
+        assert admin.put(f"{filled}?label=S1_MR3").status_code == 200
+        assert admin.put(f"{other}?label=S1_MR1").status_code == 200
+        with pytest.raises(NoSuchFile):
+            open_file(session, late, shelf, row)
+    with open_at_rest(archive, row.resource_number, row.path)[1] as handle:
+        assert handle.read() == b"its own"

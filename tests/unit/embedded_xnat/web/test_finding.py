@@ -1,6 +1,7 @@
 """The search by a part of a label: whatever was renamed, moved or there before is found, and no more is looked at."""
 
 import pytest
+from sqlmodel import select
 
 from embedded_xnat.db import labels
 from embedded_xnat.domain.roles import Visitor
@@ -61,3 +62,22 @@ def test_two_characters_are_looked_for_among_the_newest_only(find, admin, monkey
     assert find("MR")[0] == set()
     assert find("A1")[0] == {"A1"}
     assert find("MR1")[0] == {"S1_MR1"}
+
+
+def test_of_a_label_that_is_gone_no_part_is_left(find, admin, server):
+    def left(*words: str) -> set[str]:
+        with server.app.state.archive.database.read() as uow:
+            found = set(uow.session.exec(select(labels.LabelPartRow.part)))
+        return found & set[str]().union(*map(labels.parts, words))
+
+    subject = "/data/projects/P/subjects/DOE_JANE"
+    admin.put(subject).raise_for_status()
+    admin.put(f"{subject}/experiments/JANE_XQX", params={"xsiType": "xnat:mrSessionData"}).raise_for_status()
+    assert left("DOE_JANE", "JANE_XQX") == labels.parts("DOE_JANE") | labels.parts("JANE_XQX")
+    admin.put(subject, params={"label": "P07_"}).raise_for_status()
+    assert left("DOE_", "JANE_XQX") == labels.parts("JANE_XQX")
+    assert find("P07") == ({"JANE_XQX"}, {"P07_"})
+    admin.put("/data/projects/P/experiments/JANE_XQX", params={"label": "P07_QW5"}).raise_for_status()
+    assert left("JANE_XQX") == set()
+    admin.delete("/data/projects/P/subjects/P07_").raise_for_status()
+    assert left("P07_QW5") == set()
