@@ -198,6 +198,7 @@ class WorkflowRow(Base, table=True):
     __tablename__ = "workflow"
     __table_args__ = (
         Index("ix_workflow_owner_kind_owner_id", "owner_kind", "owner_id"),
+        Index("ix_workflow_external_id_number", "external_id", "number"),
         {"sqlite_autoincrement": True},
     )
 

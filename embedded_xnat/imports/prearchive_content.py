@@ -21,6 +21,7 @@ from embedded_xnat.schema.imaging_types import MODALITIES, modality_of
 from embedded_xnat.schema.registry import MODEL
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.files import FileStore
+from embedded_xnat.storage.space import disk_errors
 from embedded_xnat.storage.zipping import Entry
 
 T = TypeVar("T")
@@ -155,14 +156,15 @@ def held(entries: Iterable[Entry], files: FileStore, stack: ExitStack) -> list[E
 
     Raises
     ------
-    FileNotFoundError
+    FileNotFoundError, OutOfSpace
     """
     folder = stack.enter_context(files.scratch())
     kept = []
-    for number, entry in enumerate(entries):
-        path = folder / str(number)
-        os.link(entry.path, path)
-        kept.append(replace(entry, path=path))
+    with disk_errors():
+        for number, entry in enumerate(entries):
+            path = folder / str(number)
+            os.link(entry.path, path)
+            kept.append(replace(entry, path=path))
     return kept
 
 

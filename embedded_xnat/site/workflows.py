@@ -181,9 +181,11 @@ def _listing(request: Request, name: str | None) -> Response:
     if not all(text.isprintable() for text in (name or "", *(value for _, value in query.parameters))):
         raise NoSuchObject("workflow")
     statement = select(WorkflowRow).where(*_readable(visitor_of(request)))
-    for key, column in (("project", WorkflowRow.external_id), ("experiment", WorkflowRow.owner_id)):
-        if wanted := query.get(key) or (query.get("ID") if key == "experiment" else None):
-            statement = statement.where(col(column) == wanted)
+    if project_id := query.get("project"):
+        statement = statement.where(WorkflowRow.external_id == project_id)
+    if owner_id := query.get("experiment") or query.get("ID"):
+        kinds = col(WorkflowRow.owner_kind).in_(list(_KINDS))  # by which they are indexed
+        statement = statement.where(kinds, WorkflowRow.owner_id == owner_id)
     is_number = name is not None and name.isascii() and name.isdigit() and len(name) < 10
     if is_number:
         statement = statement.where(WorkflowRow.number == int(name or ""))

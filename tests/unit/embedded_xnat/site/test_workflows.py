@@ -2,6 +2,7 @@
 
 import pytest
 from lxml import etree
+from sqlalchemy import event
 
 from tests.unit.embedded_xnat.imports.conftest import make_dicom
 
@@ -231,3 +232,21 @@ def test_what_fails_is_not_noted(admin, session_uri, since) -> None:
     since()
     assert admin.put(session_uri, params={"label": "OTHER"}).status_code == 409
     assert since() == []
+
+
+@pytest.mark.parametrize("params", [{"experiment": E1}, {"project": "P"}, {}])
+def test_the_records_of_an_object_are_found_without_reading_all(server, admin, params) -> None:
+    engine, asked = server.app.state.archive.database.engine, []
+
+    def note(_connection, _cursor, statement, parameters, *_more) -> None:
+        if "FROM workflow" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    listed(admin, "/data/workflows", **params)
+    event.remove(engine, "before_cursor_execute", note)
+    (question,) = asked
+    with engine.connect() as connection:
+        plan = [step[3] for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question[0]}", question[1])]
+    by_number = {"SCAN workflow"} if not params else set()  # backwards, to the thousandth
+    assert {step for step in plan if "SCAN" in step} == by_number, plan
