@@ -5,7 +5,7 @@ in the background begins anew after the next start; what somebody waited for is 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,20 +139,24 @@ class Actions:
         """
         status = STATUS_OF[errand.operation]
         also = frozenset({_queued(errand)}) if is_queued else _also(errand)
-        with self.archive.change() as change:
-            before = row.status if row.status in AT_REST else READY
-            row = prearchive.begin(change, row, status, also=also)
-            if not is_queued:
-                row.errand = {}
-        try:
-            return self._do(visitor, row, errand)
-        except BaseException as error:
+        with ExitStack() as work:
             with self.archive.change() as change:
-                found = change.session.get(PrearchiveRow, row.number)
-                if found is not None:
-                    _give_up(found, errand, error, before=None if is_queued else before)
-                    change.session.add(found)
-            raise
+                before = row.status if row.status in AT_REST else READY
+                row = prearchive.begin(change, row, status, also=also)
+                if not is_queued:
+                    row.errand = {}
+                assert row.number is not None
+                self.archive.at_work.add(row.number)
+                work.callback(self.archive.at_work.discard, row.number)
+            try:
+                return self._do(visitor, row, errand)
+            except BaseException as error:
+                with self.archive.change() as change:
+                    found = change.session.get(PrearchiveRow, row.number)
+                    if found is not None:
+                        _give_up(found, errand, error, before=None if is_queued else before)
+                        change.session.add(found)
+                raise
 
     def carry_out(self, row: PrearchiveRow) -> None:
         """Do what was left to the background, and what follows from it.
@@ -282,32 +286,25 @@ class Actions:
             session.add(found)
             return prearchive.address_of(found)
 
-    def recover(self) -> None:
-        """Queue anew what an earlier process was doing in the background, and put at rest what somebody waited for."""
-        self.queue_anew()
-        with self.archive.change() as change:
-            for row in _busy(change.session):
-                _rest(row, READY)
-                change.session.add(row)
+    def put_right(self) -> None:
+        """Put right what a kill, a full disk or a lost database cut off: it counts as begun, and nobody is at it.
 
-    def queue_anew(self) -> None:
-        """Queue anew what was being done in the background and ended without a word: by a kill, without the database.
-
-        Only who carries out what is queued may call it, while nothing of that is being done.
+        What was left to the background is queued anew; what somebody waited for is READY again.
         """
         with self.archive.read() as session:
-            if not any(row.errand for row in _busy(session)):
+            if not self._cut_off(session):
                 return
         with self.archive.change() as change:
-            for row in _busy(change.session):
+            for row in self._cut_off(change.session):
                 if row.errand:
                     row.status = _queued(errand_of(row.errand)[0])
-                    change.session.add(row)
+                else:
+                    _rest(row, READY)
+                change.session.add(row)
 
-
-def _busy(session: Session) -> Sequence[PrearchiveRow]:
-    """Return the sessions that something is being done with, as far as their rows say."""
-    return session.exec(select(PrearchiveRow).where(col(PrearchiveRow.status).in_(list(STATUS_OF.values())))).all()
+    def _cut_off(self, session: Session) -> list[PrearchiveRow]:
+        begun = select(PrearchiveRow).where(col(PrearchiveRow.status).in_(list(STATUS_OF.values())))
+        return [row for row in session.exec(begun) if row.number not in self.archive.at_work]
 
 
 def _queued(errand: Errand) -> str:

@@ -54,7 +54,7 @@ class ImportWorker:
 
     def start(self) -> None:
         """Begin to look."""
-        self._actions.recover()
+        self._actions.put_right()
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
@@ -93,7 +93,7 @@ class ImportWorker:
     def _look(self, now: datetime) -> None:
         archive = self._actions.archive
         self._without_space.clear()
-        self._actions.queue_anew()
+        self._actions.put_right()
         idle_since = now - timedelta(seconds=self._idle_s())
         with archive.read() as session:
             idle = session.exec(

@@ -115,6 +115,8 @@ class Archive:
         self.files = files
         self._finished: list[int] = []
         self._is_unsettled = False
+        #: Numbers of the sessions in the prearchive that a thread of this process is at.
+        self.at_work: set[int] = set()
         #: Called at the beginning of a change; what it returns is called before the commit.
         self.watch: Watch | None = None
 

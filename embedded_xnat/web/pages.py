@@ -12,10 +12,10 @@ from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from embedded_xnat.access import archive_of, visitor_of
-from embedded_xnat.contract.errors import NoSuchObject
+from embedded_xnat.contract.errors import NoSuchObject, NotAllowed
 from embedded_xnat.db import repository
-from embedded_xnat.domain.addresses import ObjectKind, parse_address
-from embedded_xnat.domain.roles import Action, is_allowed
+from embedded_xnat.domain.addresses import Address, ObjectKind, Step, parse_address
+from embedded_xnat.domain.roles import Action, Visitor, is_allowed
 from embedded_xnat.imports import prearchive
 from embedded_xnat.locate import Located, locate
 from embedded_xnat.logins.gate import is_navigation, to_login
@@ -69,10 +69,19 @@ def search(request: Request, text: Text = "") -> Response:
         with archive_of(request).read() as session:
             found = queries.find(session, visitor_of(request), text)
             exact = [one for one in found.sessions if text in {one.id, one.label}]
-            by_id = repository.experiment_by_id(session, text)
-        if by_id is not None and not exact:
+            is_id = not exact and _may_read(session, visitor_of(request), text)
+        if is_id:
             return RedirectResponse(f"/experiments/{quote(text, safe='')}", status_code=303)
     return pages.render(request, "search.html", {"text": text, "found": found, "views": views})
+
+
+def _may_read(session: Session, visitor: Visitor, experiment_id: str) -> bool:
+    """Tell whether there is an experiment of this id that a visitor may read."""
+    try:
+        locate(session, Address((Step(ObjectKind.EXPERIMENT, experiment_id),)), visitor)
+    except (NoSuchObject, NotAllowed):
+        return False
+    return True
 
 
 @router.get("/prearchive")

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from embedded_xnat.imports import prearchive_endpoints
+from embedded_xnat.imports.prearchive_actions import Actions
 from service_kit.errors import Unavailable
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
@@ -226,7 +227,7 @@ def test_work_that_a_kill_cut_off_can_be_begun_anew(admin, waiting, rows, server
         row.status = "ARCHIVING"
         change.session.add(row)
     assert admin.post("/data/services/archive", params={"src": waiting}).status_code == 403
-    server.app.state.import_worker._actions.recover()
+    server.app.state.import_worker._actions.put_right()
     assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
 
 
@@ -271,7 +272,7 @@ def test_automatic_archiving_outlives_a_kill_at_any_moment(admin, send, dicom, r
             look(301)
         (row,) = rows(admin.get("/data/prearchive"))
         assert row["status"] in {"RECEIVING", "QUEUED_BUILDING", "BUILDING", "QUEUED_ARCHIVING", "ARCHIVING"}
-        worker._actions.recover()
+        worker._actions.put_right()
         look(301)
         assert rows(admin.get("/data/prearchive")) == []
         assert len(rows(admin.get(f"/data/projects/P/experiments/MR{moment}/scans/5/files"))) == 1
@@ -288,6 +289,29 @@ def test_automatic_archiving_waits_for_disk_and_database(
     look()
     assert admin.get(uri).status_code == 404
     assert admin.get(ARCHIVED).status_code == 200
+
+
+def test_what_somebody_waits_for_does_not_stay_begun(admin, waiting, rows, look, server, worker) -> None:
+    """The database goes while a session is archived, so that not even this can be noted."""
+    with interrupted(server, 2, Unavailable("not at the moment"), for_good=True):
+        assert admin.post("/data/services/archive", params={"src": waiting}).status_code == 503
+    assert rows(admin.get(waiting))[0]["status"] == "ARCHIVING"
+    look()
+    assert rows(admin.get(waiting))[0]["status"] == "READY"
+    assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
+
+
+def test_what_is_being_done_is_not_begun_again(admin, waiting, rows, look, server, worker, monkeypatch) -> None:
+    do = Actions._do
+
+    def do_and_look(self, *said):
+        look()
+        assert rows(admin.get(waiting))[0]["status"] == "ARCHIVING"
+        return do(self, *said)
+
+    monkeypatch.setattr(Actions, "_do", do_and_look)
+    assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
+    assert server.app.state.archive.at_work == set()
 
 
 def test_what_fails_in_the_background_says_why(admin, as_user, waiting, rows, look, server, worker) -> None:

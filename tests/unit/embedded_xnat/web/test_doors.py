@@ -121,3 +121,10 @@ def test_pages_let_nothing_from_elsewhere_in(browser):
     policy = browser.get("/projects/P").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_the_search_does_not_tell_which_ids_there_are(browser, browser_of):
+    assert browser.get("/search?q=CF_E00001").headers["location"] == "/experiments/CF_E00001"
+    zoe = browser_of("zoe")
+    there, nowhere = (zoe.get(f"/search?q={experiment}") for experiment in ("CF_E00001", "CF_E00009"))
+    assert (there.status_code, nowhere.status_code) == (200, 200)
