@@ -39,6 +39,7 @@ from embedded_xnat.site import (
     other_parts,
     people,
     receivers,
+    standing,
     workflows,
 )
 from embedded_xnat.site import endpoints as site_endpoints
@@ -92,6 +93,7 @@ def create_app(settings: EmbeddedXnatSettings) -> FastAPI:
         config_endpoints.router,
         active_endpoints.router,
         people.router,
+        standing.router,
         access_requests.router,
         custom_forms.router,
         event_endpoints.router,

@@ -203,6 +203,11 @@ class Logins:
                 self._live.pop(digest, None)
         return [_shown(digest) for digest in sorted(ended)]
 
+    def look_again(self, username: str) -> None:
+        """Look up the rights of a user anew with the next request of each login."""
+        with self._lock:
+            self._live = {key: live for key, live in self._live.items() if live.visitor.username != username}
+
     def issue_token(self, username: str) -> AliasToken:
         """Issue an alias token for a user.
 

@@ -23,6 +23,8 @@ from service_kit.accounts.service import Accounts
 
 router = APIRouter()
 
+#: Groups of the site, and the role that stands for each.
+ALL_DATA_GROUPS = {"ALL_DATA_ADMIN": Role.engineer, "ALL_DATA_ACCESS": Role.coordinator}
 _Text = Annotated[str, StringConstraints(max_length=99, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _NO_MAIL = "Accounts here are not verified by e-mail. Leave verified out; enabled: false closes an account."
 
@@ -196,11 +198,12 @@ def roles(request: Request, username: str) -> list[str]:
 
 @router.get("/xapi/users/{username}/groups")
 def groups(request: Request, username: str) -> list[str]:
-    """List the groups of projects that a user is in."""
-    name = _user(request, username).username
+    """List the groups that a user is in: of projects, and of the site."""
+    user = _user(request, username)
+    of_site = [name for name, role in ALL_DATA_GROUPS.items() if Grant(role) in user.grants]
     with archive_of(request).read() as session:
-        mine = session.exec(select(MembershipRow).where(MembershipRow.username == name)).all()
-    return sorted(group_id(row.project_id, ProjectRole(row.role)) for row in mine)
+        mine = session.exec(select(MembershipRow).where(MembershipRow.username == user.username)).all()
+    return sorted([*of_site, *(group_id(row.project_id, ProjectRole(row.role)) for row in mine)])
 
 
 @router.get("/xapi/access/projects")

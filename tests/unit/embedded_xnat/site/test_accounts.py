@@ -70,6 +70,61 @@ def test_profiles_are_read_at_every_address_that_xnat_has(admin, as_user) -> Non
     assert "zoe" not in [each["username"] for each in admin.get("/xapi/users/current").json()]
 
 
+def test_administrators_give_roles_and_groups_and_take_them(admin, as_user) -> None:
+    zoe, user = as_user("zoe"), "/xapi/users/zoe"
+
+    def reads(expected: int) -> bool:
+        return zoe.get("/data/projects/P").status_code == expected
+
+    assert reads(404)
+    assert admin.put(f"{user}/groups/P_collaborator").status_code == 200
+    assert reads(200)
+    assert zoe.put("/data/projects/P/subjects/NEW").status_code == 403
+    assert admin.put(f"{user}/groups/P_member").status_code == 200
+    assert zoe.put("/data/projects/P/subjects/NEW").status_code == 201
+    assert admin.get(f"{user}/groups").json() == ["P_member"]
+    assert (
+        admin.delete(f"{user}/groups/P_owner").status_code,
+        admin.delete(f"{user}/groups/P_member").status_code,
+    ) == (
+        404,
+        200,
+    )
+    assert reads(404)
+    admin.put(f"{user}/groups/ALL_DATA_ACCESS")
+    assert reads(200)
+    assert admin.get(f"{user}/groups").json() == ["ALL_DATA_ACCESS"]
+    assert zoe.put("/data/projects/P/subjects/NEWER").status_code == 403
+    admin.put(f"{user}/groups/ALL_DATA_ADMIN")
+    assert zoe.put("/data/projects/P/subjects/NEWER").status_code == 201
+    for name in ("ALL_DATA_ADMIN", "ALL_DATA_ACCESS"):
+        admin.delete(f"{user}/groups/{name}")
+    assert reads(404), "at once, though the login stays"
+    assert admin.put(f"{user}/roles/Administrator").status_code == 200
+    assert admin.get(f"{user}/roles").json() == ["Administrator"]
+    assert zoe.get("/xapi/siteConfig").status_code == 200
+    assert zoe.delete("/xapi/users/admin/roles/Administrator").status_code == 200
+    assert admin.get("/xapi/siteConfig").status_code == 403
+    refused = zoe.delete(f"{user}/roles/Administrator")
+    assert (refused.status_code, "another administrator" in refused.text) == (400, True)
+
+
+def test_nobody_raises_themselves(admin, as_user) -> None:
+    admin.put("/data/projects/P/users/Owners/olive")
+    admin.put("/data/projects/P/users/Members/mary")
+    for name in ("olive", "mary", "zoe"):
+        for place in ("roles/Administrator", "groups/ALL_DATA_ADMIN", "groups/ALL_DATA_ACCESS"):
+            assert as_user(name).put(f"/xapi/users/{name}/{place}").status_code == 403, (name, place)
+            assert as_user(name).delete(f"/xapi/users/admin/{place}").status_code == 403, (name, place)
+    assert as_user("mary").put("/xapi/users/mary/groups/P_owner").status_code == 403
+    assert as_user("zoe").put("/xapi/users/zoe/groups/P_member").status_code == 404
+    assert as_user("olive").put("/xapi/users/zoe/groups/P_member").status_code == 200
+    missing = ["roles/King", "groups/P_king", "groups/NONE_owner", "groups/x", "groups/_owner"]
+    assert [admin.put(f"/xapi/users/zoe/{place}").status_code for place in missing] == [400, 404, 404, 404, 404]
+    assert admin.put("/xapi/users/nobody/groups/P_member").status_code == 404
+    assert admin.put("/xapi/users/nobody/roles/Administrator").status_code == 404
+
+
 def test_an_account_that_makes_no_sense_is_refused(admin) -> None:
     before = admin.get("/xapi/users").json()
     for wanted, word in SENSELESS:
