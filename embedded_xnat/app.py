@@ -23,7 +23,7 @@ from embedded_xnat.imports import endpoints as import_endpoints
 from embedded_xnat.imports import prearchive_endpoints
 from embedded_xnat.imports.wiring import start_imports
 from embedded_xnat.limits import SmallBodies
-from embedded_xnat.logins import active_endpoints
+from embedded_xnat.logins import active_endpoints, standing
 from embedded_xnat.logins import endpoints as login_endpoints
 from embedded_xnat.logins.gate import LoginGate
 from embedded_xnat.logins.service import Logins
@@ -39,7 +39,6 @@ from embedded_xnat.site import (
     other_parts,
     people,
     receivers,
-    standing,
     workflows,
 )
 from embedded_xnat.site import endpoints as site_endpoints
