@@ -15,6 +15,7 @@ from embedded_xnat.domain.roles import Accessibility, Action, ProjectRole, group
 from embedded_xnat.domain.values import as_text
 from embedded_xnat.locate import locate
 from embedded_xnat.objects.endpoints import Call, table
+from service_kit.accounts.errors import UserUnknown
 from service_kit.accounts.service import Accounts
 
 _ARC_SPACE = "http://nrg.wustl.edu/arc"
@@ -55,8 +56,10 @@ def list_members(call: Call) -> Response:
 def put_member(call: Call) -> Response:
     """Give a person a role in a project; it replaces the one held before."""
     role, username = _role_and_name(call)
-    if not any(user.username == username for user in _accounts(call).users()):
-        raise NoSuchObject("user")
+    try:
+        _accounts(call).user(username)
+    except UserUnknown as error:
+        raise NoSuchObject("user") from error
     with call.change() as change:
         project = locate(change.session, call.address, call.visitor, action=Action.MANAGE).project
         assert project is not None

@@ -3,7 +3,7 @@
 from starlette.responses import PlainTextResponse, Response
 
 from embedded_xnat.anonymize.archived import anonymize_session, anonymize_subject, names_of
-from embedded_xnat.contract.errors import BadRequest, NoSuchObject
+from embedded_xnat.contract.errors import BadRequest, NoSuchObject, NotAllowed
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import ExperimentRow, SubjectRow
 from embedded_xnat.domain.addresses import Address, ObjectKind, Step
@@ -41,12 +41,16 @@ def put_share(call: Call) -> Response:
 
 
 def delete_share(call: Call) -> Response:
-    """Take a shared subject or experiment out of a project."""
+    """Take a shared subject or experiment out of a project: for owners of that project, and of its own."""
     with call.change() as change:
         found = locate(change.session, call.address, call.visitor)
         row = _shared_object(found)
         target = Address((Step(ObjectKind.PROJECT, "/".join(call.address.rest)),))
-        project = locate(change.session, target, call.visitor, action=Action.UPDATE).project
+        try:
+            locate(change.session, target, call.visitor, action=Action.DELETE)
+        except (NoSuchObject, NotAllowed):
+            check(change.session, found, Action.DELETE)
+        project = repository.project_by_id(change.session, target.steps[0].key)
         if project is None or not changes.unshare(change.session, row, project.id):
             raise NoSuchObject("share")
     return PlainTextResponse("")

@@ -48,6 +48,7 @@ class _Survey:
     """What a look at one resource's folder found."""
 
     shelf: Shelf
+    rows: set[str]
     new: dict[str, _Seen] = field(default_factory=dict)
     known: dict[str, _Seen] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
@@ -83,20 +84,28 @@ def refresh(archive: Archive, visitor: Visitor, address: Address, options: froze
     ------
     NoSuchObject, NotAllowed
     """
+    before = archive.files.folders_changed
     with archive.read() as session:
-        surveys = [_Survey(shelf) for shelf in _shelves(session, visitor, address)]
-        known = {
-            survey.shelf.resource.number: {file.path: file for file in repository.files_of(session, [number])}
-            for survey in surveys
-            if (number := survey.shelf.resource.number) is not None
-        }
+        surveys = _surveys(session, visitor, address)
     for survey in surveys:
-        rows = known[survey.shelf.resource.number]
-        _look(archive.files.path(survey.shelf.folder), survey, rows, options)
+        _look(archive, survey, options)
     with archive.change(Cause(visitor.username, action=REFRESHED)) as change:
         _shelves(change.session, visitor, address)  # the rights may have changed meanwhile
+        if archive.files.folders_changed != before:  # what was not there, or was another's, may be there now
+            surveys = _surveys(change.session, visitor, address)
+            for survey in surveys:
+                _look(archive, survey, options)
         for survey in surveys:
-            _apply(change.session, archive.files.path(survey.shelf.folder), survey, visitor=visitor, options=options)
+            _apply(change.session, archive, survey, visitor=visitor, options=options)
+
+
+def _surveys(session: Session, visitor: Visitor, address: Address) -> list[_Survey]:
+    """Return what is to be looked at, with the files that the resources have."""
+    shelves = {shelf.resource.number: shelf for shelf in _shelves(session, visitor, address)}
+    paths: dict[int | None, set[str]] = {number: set() for number in shelves}
+    for file in repository.file_facts(session, [number for number in shelves if number is not None]):
+        paths[file.resource_number].add(file.path)
+    return [_Survey(shelf, paths[number]) for number, shelf in shelves.items()]
 
 
 def _shelves(session: Session, visitor: Visitor, address: Address) -> Sequence[Shelf]:
@@ -109,7 +118,8 @@ def _shelves(session: Session, visitor: Visitor, address: Address) -> Sequence[S
     return [shelf for owner in owners for shelf in service.shelves(session, owner)]
 
 
-def _look(folder: Path, survey: _Survey, rows: dict[str, FileRow], options: frozenset[Option]) -> None:
+def _look(archive: Archive, survey: _Survey, options: frozenset[Option]) -> None:
+    folder, rows = archive.files.path(survey.shelf.folder), survey.rows
     survey.missing = set(rows)
     for path in walk(folder):
         name = str(path.relative_to(folder))
@@ -146,8 +156,10 @@ def _is_unchanged(path: Path, seen: _Seen) -> bool:
     return (stat.st_size, stat.st_mtime_ns) == (seen.size, seen.changed_ns)
 
 
-def _apply(session: Session, folder: Path, survey: _Survey, *, visitor: Visitor, options: frozenset[Option]) -> None:
-    number = survey.shelf.resource.number
+def _apply(
+    session: Session, archive: Archive, survey: _Survey, *, visitor: Visitor, options: frozenset[Option]
+) -> None:
+    folder, number = archive.files.path(survey.shelf.folder), survey.shelf.resource.number
     assert number is not None
     rows = {file.path: file for file in repository.files_of(session, [number])}
     for name, seen in survey.new.items():

@@ -13,7 +13,10 @@ from service_kit.accounts.throttle import Failures
 
 def grants_of(session: Session, username: str) -> frozenset[Grant]:
     """Return a user's grants; a role this version does not know gives nothing."""
-    rows = session.exec(select(GrantRow).where(GrantRow.username == username)).all()
+    return _grants(session.exec(select(GrantRow).where(GrantRow.username == username)).all())
+
+
+def _grants(rows: Sequence[GrantRow]) -> frozenset[Grant]:
     known = set(Role)
     return frozenset(
         Grant(Role(row.role), study=row.study or None, site=row.site or None) for row in rows if row.role in known
@@ -33,13 +36,17 @@ def active_user(session: Session, username: str) -> UserRow | None:
 
 def user_record(session: Session, user: UserRow) -> UserRecord:
     """Build what pages and the command line show of a user."""
+    return _user_record(user, grants_of(session, user.username))
+
+
+def _user_record(user: UserRow, grants: frozenset[Grant]) -> UserRecord:
     return UserRecord(
         username=user.username,
         display_name=user.display_name,
         email=user.email,
         is_active=user.is_active,
         has_password=user.password_hash is not None,
-        grants=grants_of(session, user.username),
+        grants=grants,
         created_at=user.created_at,
         password_set_at=user.password_set_at,
     )
@@ -47,7 +54,11 @@ def user_record(session: Session, user: UserRow) -> UserRecord:
 
 def all_users(session: Session) -> list[UserRecord]:
     """Return all users by name."""
-    return [user_record(session, user) for user in session.exec(select(UserRow).order_by(col(UserRow.username)))]
+    rows: dict[str, list[GrantRow]] = {}
+    for grant in session.exec(select(GrantRow)):
+        rows.setdefault(grant.username, []).append(grant)
+    users = session.exec(select(UserRow).order_by(col(UserRow.username)))
+    return [_user_record(user, _grants(rows.get(user.username, []))) for user in users]
 
 
 def find_grant(session: Session, username: str, grant: Grant) -> GrantRow | None:

@@ -111,3 +111,19 @@ def test_a_shared_subject_opens_none_of_its_sessions(admin, as_user, session_uri
     assert rows(mary, "/data/subjects/CF_S00001/experiments") == []
     assert mary.get("/data/subjects/CF_S00001/experiments/CF_E00001").status_code == 404
     assert as_user("zoe").get("/data/subjects/CF_S00001").status_code == 404
+
+
+def test_owners_on_both_sides_end_a_share_and_members_do_not(admin, as_user, session_uri: str) -> None:
+    """By whatever address: what members may not delete they do not take out, either."""
+    admin.put("/data/projects/Q")
+    for user in ("P/users/Owners/olive", "P/users/Members/carl", "Q/users/Members/zoe", "Q/users/Owners/mary"):
+        assert admin.put(f"/data/projects/{user}").status_code == 200
+    by_id, through = "/data/experiments/CF_E00001/projects/Q", "/data/projects/Q/experiments/S1_MR1"
+    for who, uri in (("olive", f"{session_uri}/projects/Q"), ("mary", by_id), ("mary", through)):
+        assert admin.put(f"{session_uri}/projects/Q").status_code == 200
+        for member in ("carl", "zoe"):
+            for address in (by_id, through, f"{session_uri}/projects/Q"):
+                assert as_user(member).delete(address).status_code in {403, 404}
+        assert as_user("zoe").get(through).status_code == 200
+        assert as_user(who).delete(uri).status_code == 200, uri
+        assert as_user("zoe").get(through).status_code == 404

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded_xnat.resources import refresh
+
 REFRESH = "/data/services/refresh/catalog"
 SOURCE = "/archive/projects/P/subjects/S1/experiments/S1_MR1"
 
@@ -81,3 +83,19 @@ def test_who_may_only_read_may_not_refresh(admin, as_user, session_uri: str, fol
 )
 def test_nonsense_is_refused(admin, query: dict[str, str]) -> None:
     assert admin.post(REFRESH, params=query).status_code in {400, 404}
+
+
+def test_a_refresh_during_a_rename_drops_nothing(admin, session_uri: str, folder: Path, monkeypatch) -> None:
+    """The folder that is looked through has gone between the look at the rows and the look at the disk."""
+    look, moments = refresh._look, iter(["before", "under the lock"])
+
+    def rename_and_look(*said) -> None:
+        if next(moments) == "before":
+            assert admin.put(session_uri, params={"label": "S1_MR2"}).status_code == 200
+        look(*said)
+
+    monkeypatch.setattr(refresh, "_look", rename_and_look)
+    renamed = session_uri.replace("S1_MR1", "S1_MR2")
+    assert admin.post(REFRESH, params={"resource": "/archive/experiments/CF_E00001"}).status_code == 200
+    assert listed(admin, renamed) == {"a.dcm": md5(b"one")}
+    assert list(moments) == []

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlmodel import select
 
 from service_kit import migrations
@@ -236,6 +236,19 @@ def test_no_name_of_a_person_reaches_the_log(accounts, caplog):
 def test_listing_shows_every_account_without_secrets(accounts, anna):
     accounts.create_user("carl", None)
     assert [(user.username, user.has_password) for user in accounts.users()] == [("anna", True), ("carl", False)]
+
+
+def test_listing_many_accounts_asks_as_little_as_listing_one(accounts, anna):
+    asked: list[str] = []
+    event.listen(accounts.database.engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    alone, count = accounts.users(), len(asked)
+    for number in range(5):
+        accounts.create_user(f"user{number}", None)
+        accounts.grant(f"user{number}", Role.annotator, study="brain")
+    asked.clear()
+    users = accounts.users()
+    assert len(asked) == count
+    assert [user.grants for user in users] == [alone[0].grants, *[frozenset({Grant(Role.annotator, "brain")})] * 5]
 
 
 def test_an_account_knows_how_old_its_password_is(accounts, anna):
