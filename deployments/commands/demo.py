@@ -128,10 +128,13 @@ async def _watch(demo: Demo, house: House, result: DemoResult, console: Console)
     except Exception:  # the pages go on without these lines
         logger.exception("the sessions are followed no more")
         return
-    console.print(biomarker_table(ended.biomarkers))
-    for path in ended.files:
+    released = sum(session.stage is Stage.released for session in ended.sessions)
+    for path in ended.files if released else ():
         console.print(f"Release: {path}", highlight=False, soft_wrap=True)
-    console.print("Every session is at its end. Ctrl-C ends everything.", highlight=False)
+    console.print(
+        f"Every session is at its end, {released} of {len(ended.sessions)} released. Ctrl-C ends everything.",
+        highlight=False,
+    )
 
 
 def _report(result: DemoResult, wishes: DemoWishes, console: Console) -> None:

@@ -76,6 +76,8 @@ def test_an_arrival_goes_its_whole_way(database):
     assert arrivals.complete_quiet() == 1
     arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.quarantined, reason="No study fits."), actor="flows")
     assert [entry.arrival.reason for entry in arrivals.quarantine().items] == ["No study fits."]
+    count, reasons = arrivals.held_in_all()
+    assert (count, [(one.count, one.reason) for one in reasons]) == (1, [(1, "No study fits.")])
     assert arrivals.retry(ArrivalId(1), actor="anna").attempt == 2
     record = arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.accepted, study="brain"), actor="flows")
     assert record.state is ArrivalState.accepted
