@@ -47,6 +47,6 @@ def test_wrong_settings_end_a_child_with_one_sentence():
         [sys.executable, "-m", "deployments.launcher.child", "embedded-xnat", "--port", str(free_port())],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 7
     assert "COHORTFLOW_XNAT_DATABASE_URL" in done.stderr
     assert "Traceback" not in done.stderr
