@@ -1,11 +1,18 @@
 """ASGI middleware: every address that answers GET answers HEAD, without the body. May import Starlette.
 
-Objects and files know HEAD themselves, so that the size of an archive is not found by packing it.
+Objects and files know HEAD themselves, so that the size of an archive is not found by packing it; of what is streamed
+elsewhere no more than the beginning is made.
 """
+
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _THEIR_OWN = ("/data/projects", "/data/subjects", "/data/experiments")
+
+
+class _Enough(Exception):
+    """The answer to HEAD is complete."""
 
 
 class HeadAsGet:
@@ -21,8 +28,12 @@ class HeadAsGet:
             return
 
         async def without_body(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message = {**message, "body": b""}
-            await send(message)
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
+            await send({**message, "body": b"", "more_body": False})
+            if message.get("more_body", False):
+                raise _Enough
 
-        await self._app({**scope, "method": "GET"}, receive, without_body)
+        with suppress(_Enough):
+            await self._app({**scope, "method": "GET"}, receive, without_body)

@@ -82,6 +82,20 @@ def test_a_session_can_be_taken_as_a_zip_and_as_a_document(admin, waiting) -> No
     assert root.find("xnat:scans/xnat:scan[@ID='5']/xnat:frames", space).text == "1"
 
 
+def test_a_head_of_a_zip_makes_no_more_than_its_beginning(admin, waiting, settings, monkeypatch) -> None:
+    made = count()
+
+    def without_end(_entries):
+        for number in made:
+            assert number < 10, "nobody waits for it"
+            yield b"x"
+
+    monkeypatch.setattr(prearchive_endpoints, "zip_stream", without_end)
+    answer = admin.head(waiting, params={"format": "zip"})
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "application/zip", b"")
+    assert not list((settings.data_dir / ".incoming").iterdir()), "its files are let go"
+
+
 FATES = {
     "moved": ("/data/services/prearchive/move", {"newProject": "Q"}),
     "archived": ("/data/services/archive", {}),
