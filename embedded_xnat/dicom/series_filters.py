@@ -70,6 +70,12 @@ class SeriesFilter:
         return any(line.meets(text_of(line.tag)) for line in self.lines) is self.is_whitelist
 
     @property
+    def steps(self) -> int:
+        """How many steps it takes at the worst to look at one series."""
+        patterns = (line.pattern for line in self.lines if line.pattern is not None)
+        return sum(steps(pattern, MAX_TEXT, anywhere=True) for pattern in patterns)
+
+    @property
     def tags(self) -> set[int]:
         """The elements that it looks at."""
         return {line.tag for line in self.lines}

@@ -12,6 +12,8 @@ MAX_OPTIONAL = 4
 MAX_BRANCHES = 64
 #: What one match may take at the worst: half a second.
 MAX_STEPS = 20_000_000
+#: What all matches of one request may take at the worst.
+MAX_STEPS_TOGETHER = 300_000_000
 #: A part that repeats, inside a part that repeats, can take for ever.
 _REPEATED_GROUP = re.compile(r"\)[*+{]")
 #: Comments, and the flag that allows blanks: they could stand between a group and its repeat.
@@ -70,7 +72,8 @@ def steps(pattern: re.Pattern[str], length: int, *, anywhere: bool = False) -> i
     (21, 924, 1)
     """
     repeats, branches = _shape(pattern.pattern)
-    repeats += anywhere
+    is_anchored = pattern.pattern.startswith("^") and "|" not in pattern.pattern
+    repeats += anywhere and not is_anchored
     return comb(length + repeats, repeats) * branches
 
 

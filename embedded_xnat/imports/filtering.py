@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
+from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.db.site_tables import SiteSettingRow
 from embedded_xnat.dicom.elements import read_texts
 from embedded_xnat.dicom.series_filters import SeriesFilter, make_filter, read_filter
+from embedded_xnat.domain.patterns import MAX_STEPS_TOGETHER
 from embedded_xnat.imports.records import Instance
 from embedded_xnat.site import configurations
 from embedded_xnat.site.config import FILTER_ENABLED, FILTER_LIST, FILTER_MODE, SETTINGS
@@ -31,9 +33,21 @@ def _setting(session: Session, name: str) -> object:
 
 
 def taken(instances: Sequence[Instance], filters: Sequence[SeriesFilter]) -> list[Instance]:
-    """Return the files of the series that all filters take; the first file of a series speaks for it."""
+    """Return the files of the series that all filters take; the first file of a series speaks for it.
+
+    Raises
+    ------
+    BadRequest
+        If to look at so many series could take long: whoever sends them may have written the filter, too.
+    """
     if not filters:
         return list(instances)
+    series = {instance.series.series_instance_uid for instance in instances}
+    if len(series) * sum(each.steps for each in filters) > MAX_STEPS_TOGETHER:
+        raise BadRequest(
+            f"The series import filters are too costly for {len(series)} series; use fewer of * + {{ ? | in their lines, "
+            "begin them with ^, or send fewer series at once."
+        )
     tags = set().union(*(each.tags for each in filters))
     takes: dict[str, bool] = {}
     for instance in instances:

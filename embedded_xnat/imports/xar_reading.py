@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from embedded_xnat.contract.errors import BadRequest
 from embedded_xnat.domain.addresses import ObjectKind
-from embedded_xnat.domain.patterns import MAX_STEPS, steps
+from embedded_xnat.domain.patterns import MAX_STEPS, MAX_STEPS_TOGETHER, steps
 from embedded_xnat.domain.xml_documents import MAX_BYTES, Document
 from embedded_xnat.imports.xar_documents import (
     NamedResource,
@@ -18,9 +18,6 @@ from embedded_xnat.imports.xar_documents import (
 )
 from embedded_xnat.storage.files import FileStore, Stored
 from embedded_xnat.storage.unpacking import CHUNK, entries
-
-#: How long all searches for names of a series may take together, in steps at the worst.
-MAX_STEPS_TOGETHER = 300_000_000
 
 
 @dataclass(frozen=True)

@@ -98,3 +98,15 @@ def test_the_settings_of_the_site_leave_series_out_everywhere(admin, send, image
     assert (refused.status_code, "none of these series" in refused.text) == (400, True)
     alone = send(scout, project="P", handler="gradual-DICOM")
     assert (alone.status_code, alone.text) == (200, "")
+
+
+def test_a_filter_that_would_keep_the_server_from_all_else_is_not_begun(admin, send, images, rows) -> None:
+    """Whoever owns a project writes its filter, and sends the series that it takes longest with."""
+    admin.put(OF_P, json={"contents": json.dumps({"list": "\n".join(["a.*b.*c.*d"] * 200)}), "status": "enabled"})
+    refused = send(images, project="P")
+    assert (refused.status_code, "too costly for 2 series" in refused.json()["detail"]) == (400, True)
+    assert admin.get(ARCHIVED).status_code == 404
+    anchored = {"contents": json.dumps({"list": "\n".join(["^.*scout.*$"] * 200)}), "status": "enabled"}
+    assert admin.put(OF_P, json=anchored).status_code == 200
+    assert send(images, project="P").status_code == 200
+    assert scans(admin, rows) == ["T1"]
