@@ -62,12 +62,13 @@ def _subject_item(session: Session, row: SubjectRow, visitor: Visitor) -> Item:
 
 def _experiment_item(session: Session, row: ExperimentRow, visitor: Visitor) -> Item:
     is_assessor = row.session_id is not None
-    scans = [] if is_assessor else repository.scans_of(session, row.id)
-    scans.sort(key=lambda scan: scan_order(scan.scan_id))
     assessors = [] if is_assessor else repository.assessors_of(session, row.id)
     children = {
         "sharing/share": _share_items(session, EXPERIMENTS, row.id, visitor),
-        "scans/scan": [build_item(_source(scan, _scan_identity(scan, row), {})) for scan in scans],
+        "scans/scan": [] if is_assessor else _part_items(session, row, ObjectKind.SCAN),
+        "reconstructions/reconstructedImage": []
+        if is_assessor
+        else _part_items(session, row, ObjectKind.RECONSTRUCTION),
         "assessors/assessor": [build_item(_source(each, _experiment_identity(each), {})) for each in assessors],
         "resources/resource": _resource_items(session, EXPERIMENTS, row),
     }
@@ -93,8 +94,19 @@ def _scan_identity(scan: ScanRow, experiment: ExperimentRow) -> dict[str, Any]:
 
 
 def _scan_item(session: Session, scan: ScanRow, experiment: ExperimentRow) -> Item:
-    field = "file" if scan.kind == ObjectKind.SCAN else "out/file"
-    return build_item(_source(scan, _scan_identity(scan, experiment), {field: _resource_items(session, SCANS, scan)}))
+    return _part_item(scan, experiment, _resource_items(session, SCANS, scan))
+
+
+def _part_items(session: Session, experiment: ExperimentRow, kind: ObjectKind) -> list[Item]:
+    """Return the scans or reconstructions of a session with their resources, sorted by number."""
+    parts = sorted(repository.scans_of(session, experiment.id, kind), key=lambda part: scan_order(part.scan_id))
+    resources = _resources_of(session, SCANS, [part.number for part in parts if part.number])
+    return [_part_item(part, experiment, resources.get(part.number or 0, [])) for part in parts]
+
+
+def _part_item(part: ScanRow, experiment: ExperimentRow, resources: list[Item]) -> Item:
+    field = "file" if part.kind == ObjectKind.SCAN else "out/file"
+    return build_item(_source(part, _scan_identity(part, experiment), {field: resources}))
 
 
 def _share_items(session: Session, kind: str, object_id: str, visitor: Visitor) -> list[Item]:
@@ -111,9 +123,14 @@ def _share_items(session: Session, kind: str, object_id: str, visitor: Visitor) 
 
 def _resource_items(session: Session, kind: str, row: ProjectRow | SubjectRow | ExperimentRow | ScanRow) -> list[Item]:
     assert row.number is not None
-    resources = repository.resources_of(session, kind, [row.number])
+    return _resources_of(session, kind, [row.number]).get(row.number, [])
+
+
+def _resources_of(session: Session, kind: str, owner_numbers: list[int]) -> dict[int, list[Item]]:
+    """Return the resources of objects of one kind, by the number of the object."""
+    resources = repository.resources_of(session, kind, owner_numbers)
     totals = repository.file_totals(session, [resource.number for resource in resources if resource.number])
-    items = []
+    items: dict[int, list[Item]] = {}
     for resource in resources:
         count, size = totals.get(resource.number or 0, (0, 0))
         fields = {
@@ -124,5 +141,6 @@ def _resource_items(session: Session, kind: str, row: ProjectRow | SubjectRow | 
         }
         optional = {"format": resource.format, "content": resource.content}
         fields.update({name: value for name, value in optional.items() if value})
-        items.append(build_item(ItemSource("xnat:resourceCatalog", fields, {})))
+        item = build_item(ItemSource("xnat:resourceCatalog", fields, {}))
+        items.setdefault(resource.owner_number, []).append(item)
     return items

@@ -203,6 +203,29 @@ def test_a_session_holds_its_assessors(admin, session_uri: str) -> None:
     assert len(rows(admin.get(f"{session_uri}/assessors"))) == 1
 
 
+def test_a_session_holds_its_scans_and_reconstructions_with_their_resources(admin, session_uri: str) -> None:
+    for place, name in (("scans/3/resources/DICOM", "1.dcm"), ("reconstructions/R1/resources/SEG", "seg.nii")):
+        if place.startswith("reconstructions"):
+            admin.put(f"{session_uri}/reconstructions/R1", params={"xnat:reconstructedImageData/type": "seg"})
+        admin.put(f"{session_uri}/{place}/files/{name}", content=b"four", params={"format": "F"})
+    found = item(admin.get(session_uri))
+    for path, held, label in (
+        ("scans/scan", "file", "DICOM"),
+        ("reconstructions/reconstructedImage", "out/file", "SEG"),
+    ):
+        (part,) = children(found, path)
+        (resource,) = children(part, held)
+        fields = resource["data_fields"]
+        assert (fields["label"], fields["file_count"], fields["file_size"]) == (label, 1, 4)
+        assert resource["meta"]["xsi:type"] == "xnat:resourceCatalog"
+    document = admin.get(session_uri, params={"format": "xml"}).content
+    root = etree.fromstring(document)
+    assert [each.get("label") for each in root.iterfind("{*}scans/{*}scan/{*}file")] == ["DICOM"]
+    assert [each.get("label") for each in root.iterfind(".//{*}reconstructedImage/{*}out/{*}file")] == ["SEG"]
+    assert admin.put(session_uri, content=document, headers={"Content-Type": "text/xml"}).status_code == 200
+    assert item(admin.get(session_uri))["children"] == found["children"]
+
+
 def test_each_step_of_a_provenance_is_a_row(admin, session_uri: str) -> None:
     steps = "".join(
         f'<prov:processStep><prov:program version="{n}">p{n}</prov:program><prov:user>u</prov:user></prov:processStep>'
