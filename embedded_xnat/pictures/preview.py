@@ -12,10 +12,9 @@ from embedded_xnat.pictures.reading import (
     UNREADABLE,
     Opener,
     Unreadable,
-    frame_pixels,
     is_colour,
     open_at_path,
-    read_dicom,
+    opened,
 )
 
 logger = logging.getLogger(__name__)
@@ -28,8 +27,9 @@ def preview_png(path: Path, opener: Opener = open_at_path) -> bytes | None:
     from PIL import Image  # noqa: PLC0415 - not for the start of the server
 
     try:
-        ds = read_dicom(path, pixels=True, opener=opener)
-        pixels = frame_pixels(ds, int(ds.get("NumberOfFrames", 1) or 1) // 2)
+        with opened(path, opener) as frames:
+            ds = frames.ds
+            pixels = frames.pixels(int(ds.get("NumberOfFrames", 1) or 1) // 2)
         if not is_colour(ds):
             pixels = grey(pixels, is_inverted=ds.get("PhotometricInterpretation") == "MONOCHROME1")
         picture = Image.fromarray(pixels)

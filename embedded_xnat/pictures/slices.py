@@ -71,7 +71,7 @@ def read_slices(paths: Iterable[Path], opener: Opener = open_at_path) -> list[Sl
     found: list[Slice] = []
     for path in paths:
         try:
-            found += _slices_of(path, read_dicom(path, pixels=False, opener=opener), room=MAX_SLICES - len(found))
+            found += _slices_of(path, read_dicom(path, opener=opener), room=MAX_SLICES - len(found))
         except (Unreadable, *UNREADABLE):
             logger.info("a file is no image that can be shown")
     return found

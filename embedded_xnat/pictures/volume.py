@@ -7,6 +7,7 @@ of a 4D image. Geometry is that of PS3.3 C.7.6.2.1.1, turned from LPS to the RAS
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedded_xnat.contract.errors import NoPicture
-from embedded_xnat.pictures.reading import Opener, Unreadable, frame_pixels, open_at_path, read_dicom
+from embedded_xnat.pictures.reading import Opener, Unreadable, open_at_path, opened
 from embedded_xnat.pictures.slices import RGB, Slice
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pydicom.dataset import Dataset
 
 #: NIfTI-1 data type codes of the types that occur, with the bytes of a voxel.
 _CODES = {
@@ -176,15 +175,17 @@ def nifti_stream(series: Series, opener: Opener = open_at_path) -> Iterator[byte
         If pixels cannot be unpacked, or are fewer than the header says.
     """
     yield nifti_header(series)
-    opened: tuple[Path, Dataset] | None = None
-    for one in series.slices:
-        try:
-            if opened is None or opened[0] != one.path:
-                opened = one.path, read_dicom(one.path, pixels=True, opener=opener)
-            values = frame_pixels(opened[1], one.frame or 0)
-        except Unreadable as error:
-            raise NoPicture("Its files are packed in a way this server cannot unpack") from error
-        yield _voxels(values, one, series)
+    with ExitStack() as stack:
+        path: Path | None = None
+        for one in series.slices:
+            try:
+                if path != one.path:
+                    stack.close()
+                    path, frames = one.path, stack.enter_context(opened(one.path, opener))
+                values = frames.pixels(one.frame or 0)
+            except Unreadable as error:
+                raise NoPicture("Its files are packed in a way this server cannot unpack") from error
+            yield _voxels(values, one, series)
 
 
 def _voxels(values: NDArray[Any], one: Slice, series: Series) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,18 @@ import pydicom.data
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MRImageStorage,
+    RLELossless,
+    generate_uid,
+)
 
 from embedded_xnat.contract.errors import NoPicture
 from embedded_xnat.pictures.preview import preview_png
-from embedded_xnat.pictures.reading import Unreadable, frame_pixels
+from embedded_xnat.pictures.reading import Unreadable, opened
 from embedded_xnat.pictures.slices import read_slices
 from embedded_xnat.pictures.volume import Series, arrange, nifti_stream
 
@@ -175,18 +183,43 @@ def test_frames_that_a_header_only_claims_cost_nothing(tmp_path: Path) -> None:
 
 
 def test_a_picture_larger_than_any_is_not_unpacked(tmp_path: Path) -> None:
-    from pydicom.uid import RLELossless
-
     path = write(tmp_path / "a.dcm", np.zeros((8, 8), np.uint8))
     ds = pydicom.dcmread(path)
     ds.compress(RLELossless)
-    ds.Rows = ds.Columns = 60_000
-    assert frame_pixels(pydicom.dcmread(path), 0).shape == (8, 8)
-    tracemalloc.start()
-    with pytest.raises(Unreadable):
-        frame_pixels(ds, 0)
+    ds.save_as(path)
+    with opened(path) as frames:
+        assert frames.pixels(0).shape == (8, 8)
+        frames.ds.Rows = frames.ds.Columns = 60_000
+        tracemalloc.start()
+        with pytest.raises(Unreadable):
+            frames.pixels(0)
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
+
+
+SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, RLELossless]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
+def test_of_a_file_of_many_frames_one_is_in_memory(tmp_path: Path, syntax) -> None:
+    pixels = rng.integers(0, 4000, (32, 128, 128), np.uint16)
+    path = write(tmp_path / "many.dcm", pixels)
+    if syntax is RLELossless:
+        ds = pydicom.dcmread(path)
+        ds.compress(syntax)
+        ds.save_as(path)
+    elif syntax is not ExplicitVRLittleEndian:
+        ds = pydicom.dcmread(path)
+        ds.file_meta.TransferSyntaxUID = syntax
+        ds.save_as(path, implicit_vr=syntax.is_implicit_VR)
+    series = arrange(read_slices([path]))
+    tracemalloc.start()
+    pieces = list(islice(nifti_stream(series), 1, 4))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    for number, piece in enumerate(pieces):
+        assert np.array_equal(np.frombuffer(piece, "<u2").reshape(128, 128), pixels[number])
+    assert peak < pixels.nbytes or syntax is DeflatedExplicitVRLittleEndian
 
 
 def test_a_film_is_a_volume_a_frame(tmp_path: Path) -> None:
