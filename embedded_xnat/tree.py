@@ -51,6 +51,7 @@ ASPECTS: Mapping[tuple[str, str], Handler] = {
     ("GET", "files"): resource_endpoints.read_files,
     ("DELETE", "files"): resource_endpoints.delete_file,
     ("GET", "status"): endpoints.read_status,
+    ("GET", "XAR"): resource_endpoints.read_xar,
     ("GET", "users"): project_endpoints.list_members,
     ("PUT", "users"): project_endpoints.put_member,
     ("DELETE", "users"): project_endpoints.delete_member,
@@ -89,7 +90,7 @@ _ONLY = {
         ),
         ObjectKind.PROJECT,
     ),
-    "status": ObjectKind.EXPERIMENT,
+    **dict.fromkeys(("status", "XAR"), ObjectKind.EXPERIMENT),
 }
 
 

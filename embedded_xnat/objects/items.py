@@ -63,13 +63,19 @@ def _subject_item(session: Session, row: SubjectRow, visitor: Visitor) -> Item:
 def _experiment_item(session: Session, row: ExperimentRow, visitor: Visitor) -> Item:
     is_assessor = row.session_id is not None
     assessors = [] if is_assessor else repository.assessors_of(session, row.id)
+    held = _resources_of(session, EXPERIMENTS, [each.number for each in assessors if each.number])
     children = {
         "sharing/share": _share_items(session, EXPERIMENTS, row.id, visitor),
         "scans/scan": [] if is_assessor else _part_items(session, row, ObjectKind.SCAN),
         "reconstructions/reconstructedImage": []
         if is_assessor
         else _part_items(session, row, ObjectKind.RECONSTRUCTION),
-        "assessors/assessor": [build_item(_source(each, _experiment_identity(each), {})) for each in assessors],
+        "assessors/assessor": [
+            build_item(
+                _source(each, _experiment_identity(each), {"resources/resource": held.get(each.number or 0, [])})
+            )
+            for each in assessors
+        ],
         "resources/resource": _resource_items(session, EXPERIMENTS, row),
     }
     return build_item(_source(row, _experiment_identity(row), children))

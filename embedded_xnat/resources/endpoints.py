@@ -18,6 +18,7 @@ from embedded_xnat.objects.endpoints import Call, table
 from embedded_xnat.resources import service
 from embedded_xnat.resources.downloads import LateOpener, file_response, open_at_rest, open_file
 from embedded_xnat.resources.service import Labels, Shelf
+from embedded_xnat.resources.xar_packing import xar_entries
 from embedded_xnat.storage.zipping import Entry, tar_stream, zip_stream
 
 _ARCHIVES = {
@@ -144,7 +145,22 @@ def pack_files(call: Call, packing: str) -> Response:
             wanted=wanted_files(call),
             simplified=(call.query.get("structure") or "").lower() == "simplified",
         )
-    name = f"{call.address.steps[0].key if call.address.steps else 'files'}.{packing}"
+    return _packed(call, entries, packing, name=call.address.steps[0].key if call.address.steps else "files")
+
+
+def read_xar(call: Call) -> Response:
+    """Return a session with all its files as a XAR, which the import service takes in again."""
+    opener = LateOpener(call.archive)
+    with call.archive.read() as session:
+        found = locate(session, call.address, call.visitor)
+        if found.experiment is None:
+            raise NoSuchObject("session")
+        entries = list(xar_entries(session, found, call.archive.files.root, opener=opener))
+    return _packed(call, entries, "zip", name=found.experiment.label)
+
+
+def _packed(call: Call, entries: Iterable[Entry], packing: str, *, name: str) -> Response:
+    name = f"{name}.{packing}"
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}"'.replace("\n", " ")
     headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
     if call.request.method == "HEAD":  # nobody waits for the body; packing it would read every file

@@ -243,6 +243,44 @@ def test_scripts_change_the_images_of_a_xar_too(send, xar, admin, dicom) -> None
     assert b"S1" in stored
 
 
+def test_what_was_packed_as_a_xar_can_be_taken_in_again(send, admin, rows, image, session_uri, settings) -> None:
+    files = {
+        "scans/3/resources/DICOM/files/sub/a.dcm": image,
+        "scans/3/resources/DICOM/files/catalog.xml": b"no catalog",
+        "reconstructions/R1/resources/SEG/files/seg.nii": b"seg",
+        "assessors/QC1/resources/DATA/files/m.csv": b"1",
+        "resources/NOTES/files/n o.txt": b"note",
+    }
+    admin.put(f"{session_uri}/reconstructions/R1")
+    admin.put(f"{session_uri}/assessors/QC1", params={"xsiType": "xnat:qcManualAssessorData"})
+    for place, content in files.items():
+        assert admin.put(f"{session_uri}/{place}", content=content, params={"format": "F"}).is_success
+    packed = admin.get(f"{session_uri}/XAR")
+    assert (packed.status_code, packed.headers["content-type"]) == (200, "application/zip")
+    before = admin.get(session_uri).json()["items"][0]["data_fields"]
+    assert admin.delete(session_uri, params={"removeFiles": "true"}).status_code == 200
+    assert send(packed.content, handler="XAR").text.strip() == f"/data/archive{session_uri.removeprefix('/data')}"
+    for place, content in files.items():
+        assert admin.get(f"{session_uri}/{place}").content == content, place
+    after = admin.get(session_uri).json()["items"][0]["data_fields"]
+    ours = {"ID", "id"}
+    assert {k: v for k, v in after.items() if k not in ours} == {k: v for k, v in before.items() if k not in ours}
+    admin.put("/data/projects/Q")
+    admin.put("/data/projects/Q/subjects/S9")
+    there = send(packed.content, handler="XAR", project="Q", subject="S9")
+    assert there.text.strip() == "/data/archive/projects/Q/subjects/S9/experiments/S1_MR1"
+    assert list(find_problems(settings.data_dir, settings.database_url)) == []
+
+
+def test_a_xar_is_packed_for_those_who_may_read_the_session(admin, as_user, session_uri) -> None:
+    assert as_user("zoe").get(f"{session_uri}/XAR").status_code == 404
+    admin.put("/data/projects/P/users/Collaborators/carl")
+    assert as_user("carl").get(f"{session_uri}/XAR").status_code == 200
+    head = admin.head(f"{session_uri}/XAR")
+    assert (head.status_code, head.content) == (200, b"")
+    assert admin.get("/data/projects/P/XAR").status_code == 404
+
+
 DTD = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 #: What the files of a XAR say against it, whatever the archive has.
 UNSOUND = {
