@@ -83,3 +83,26 @@ class OutOfSpace(Unavailable):
     """A disk is full; the same request may succeed when there is space again."""
 
     title = "No space left"
+
+
+def without_paths(error: BaseException) -> BaseException:
+    """Take the paths out of an error of the operating system, and out of those that led to it, before it is logged.
+
+    Folders and files are called what subjects and sessions are called, and what a sender called them.
+
+    Examples
+    --------
+    >>> str(without_paths(PermissionError(13, "Permission denied", "/archive/P/DOE_JANE")))
+    '[Errno 13] Permission denied'
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, OSError):
+            del one.filename, one.filename2
+        waiting += [one.__cause__, one.__context__]
+    return error

@@ -23,6 +23,7 @@ from service_kit.errors import (
     TooManyRequests,
     Unauthenticated,
     Unavailable,
+    without_paths,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def install(app: FastAPI, *, page: Callable[[Request, int, str, str], Response |
 
     async def on_bug(request: Request, error: Exception) -> Response:
         reference = uuid4().hex[:8]
-        logger.error("unhandled error", exc_info=error, extra={"reference": reference})
+        logger.error("unhandled error", exc_info=without_paths(error), extra={"reference": reference})
         detail = f"This is a fault of the program. The log names it under the reference {reference}."
         return answer(request, 500, "Something went wrong", detail, reference=reference)
 

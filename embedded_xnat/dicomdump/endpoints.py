@@ -58,7 +58,7 @@ def _in_archive(session: Session, visitor: Visitor, source: str) -> tuple[Shelf,
         shelves = [service.shelf(found, found.resource)]
     else:
         owners = [found] if found.scan is not None or found.assessor is not None else service.parts(session, found)
-        shelves = [each for owner in owners for each in service.shelves(session, owner)]
+        shelves = service.shelves(session, owners)
         shelves.sort(key=lambda each: each.resource.label != "DICOM" and each.resource.format != "DICOM")
     if address.aspect == "files" and address.rest:
         shelf, file = service.find_file(session, shelves, address.file_path)

@@ -28,7 +28,7 @@ from embedded_xnat.imports.routing import project_by_name, writable
 from embedded_xnat.imports.xar import XarImporter
 from embedded_xnat.storage.archive import Archive
 from embedded_xnat.storage.space import disk_errors
-from service_kit.errors import ServiceError, Unavailable
+from service_kit.errors import ServiceError, Unavailable, without_paths
 from service_kit.tables import utc_now
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,8 @@ class Inbox:
         except ServiceError as error:
             self._note(row, status="Failed", result=error.detail)
             return
-        except OSError:
+        except OSError as error:
+            without_paths(error)
             logger.exception("a folder of the inbox cannot be read")
             self._note(row, status="Failed", result="The folder cannot be read; see the log of the server.")
             return

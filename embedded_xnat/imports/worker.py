@@ -19,7 +19,7 @@ from embedded_xnat.db.tables import InboxRequestRow, OpenSessionRow, PrearchiveR
 from embedded_xnat.imports.inbox import Inbox
 from embedded_xnat.imports.prearchive import RECEIVING
 from embedded_xnat.imports.prearchive_actions import QUEUED, Actions
-from service_kit.errors import OutOfSpace, ServiceError, Unavailable
+from service_kit.errors import OutOfSpace, ServiceError, Unavailable, without_paths
 from service_kit.tables import utc_now
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,8 @@ class ImportWorker:
             self.look(utc_now())
         except Unavailable:
             logger.warning("database or disk cannot be used at the moment; looking again later")
-        except Exception:
+        except Exception as error:
+            without_paths(error)
             logger.exception("looking for imports failed; looking again later")
         else:
             return True

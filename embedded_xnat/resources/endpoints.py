@@ -58,7 +58,7 @@ def find_shelves(session: Session, call: Call) -> list[Shelf]:
     is_session = found.address.kind is ObjectKind.EXPERIMENT and found.experiment is not None
     if selector is None and truth(call.query.get("all"), name="all") and is_session:
         owners += service.parts(session, found)
-    shelves = [shelf for owner in owners for shelf in service.shelves(session, owner, key)]
+    shelves = service.shelves(session, owners, key)
     if key is not None and not shelves and selector is None and key not in {"ALL", "*"}:
         raise NoSuchObject("resource")
     return shelves

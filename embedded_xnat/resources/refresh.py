@@ -115,7 +115,7 @@ def _shelves(session: Session, visitor: Visitor, address: Address) -> Sequence[S
     owners = [found]
     if found.experiment is not None and found.scan is None and found.assessor is None:
         owners += service.parts(session, found)
-    return [shelf for owner in owners for shelf in service.shelves(session, owner)]
+    return service.shelves(session, owners)
 
 
 def _look(archive: Archive, survey: _Survey, options: frozenset[Option]) -> None:

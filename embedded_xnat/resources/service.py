@@ -105,14 +105,28 @@ def parts(session: Session, found: Located) -> list[Located]:
     return located
 
 
-def shelves(session: Session, owner: Located, key: str | None = None) -> list[Shelf]:
-    """Return the resources of an object: all, or those that a key names (label, number, ``ALL``, a comma list)."""
-    kind, number = owner.owner
-    rows = repository.resources_of(session, kind, [number])
-    if key is not None and key not in {"ALL", "*"}:
-        wanted = {key, *key.split(",")}
-        rows = [row for row in rows if row.label in wanted or str(row.number) in wanted]
-    return [shelf(owner, row) for row in rows]
+def shelves(session: Session, owners: Sequence[Located], key: str | None = None) -> list[Shelf]:
+    """Return the resources of objects, one object after the other: all, or those that a key names.
+
+    Parameters
+    ----------
+    key
+        Label, number, ``ALL``, or several with commas between.
+    """
+    numbers: dict[str, list[int]] = {}
+    for kind, number in (owner.owner for owner in owners):
+        numbers.setdefault(kind, []).append(number)
+    rows: dict[tuple[str, int], list[ResourceRow]] = {}
+    for kind, some in numbers.items():
+        for row in repository.resources_of(session, kind, some):
+            rows.setdefault((kind, row.owner_number), []).append(row)
+    wanted = None if key in {None, "ALL", "*"} else {key, *(key or "").split(",")}
+    return [
+        shelf(owner, row)
+        for owner in owners
+        for row in rows.get(owner.owner, ())
+        if wanted is None or row.label in wanted or str(row.number) in wanted
+    ]
 
 
 def shelf(owner: Located, resource: ResourceRow) -> Shelf:

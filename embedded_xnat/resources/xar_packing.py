@@ -45,7 +45,7 @@ def xar_entries(
     document = etree.fromstring(xml_document(item_of(session, found)))
     for owner in (found, *service.parts(session, found)):
         elements = _elements_of(document, owner)
-        for shelf in service.shelves(session, owner):
+        for shelf in service.shelves(session, [owner]):
             if shelf.resource.label not in elements:  # it came since the document was made
                 continue
             number = shelf.resource.number or 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -48,6 +50,22 @@ def test_a_bug_says_nothing_of_its_inside() -> None:
     assert answer.status_code == 500
     assert "Jane" not in answer.text
     assert answer.json()["reference"] in answer.json()["detail"]
+
+
+def test_a_bug_is_logged_without_the_paths_that_carry_names(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/")
+    def fail() -> None:
+        try:
+            Path("/nowhere/DOE_JANE").rename("/nowhere/DOE_JOHN")
+        except OSError as error:
+            raise RuntimeError("the archive cannot go on") from error
+
+    assert TestClient(app, raise_server_exceptions=False).get("/").status_code == 500
+    assert "FileNotFoundError: [Errno 2]" in caplog.text
+    assert "/nowhere/DOE_J" not in caplog.text.replace('Path("/nowhere/DOE_JANE").rename("/nowhere/DOE_JOHN")', "")
 
 
 @given(st.lists(st.one_of(st.integers(), st.text(), st.none()), min_size=1))

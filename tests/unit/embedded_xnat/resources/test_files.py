@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Timer
 
 import pytest
+from sqlalchemy import event
 
 from embedded_xnat.resources import endpoints
 
@@ -346,3 +347,34 @@ def test_a_file_of_the_servers_own_disk_is_not_taken(admin, session_uri: str) ->
     answer = admin.put(f"{session_uri}/resources/R/files/a", params={"reference": "/etc/passwd"})
     assert answer.status_code == 400
     assert admin.get(f"{session_uri}/resources/R").status_code == 404
+
+
+def test_the_files_of_many_scans_are_listed_by_as_few_questions_as_those_of_one(
+    admin, server, session_uri: str
+) -> None:
+    engine = server.app.state.archive.database.engine
+
+    def asked() -> int:
+        questions: list[str] = []
+
+        def note(*said) -> None:
+            questions.append(said[2])
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            assert admin.get(f"{session_uri}/scans/ALL/files").status_code == 200
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        return len([one for one in questions if "FROM resource" in one or "FROM file" in one])
+
+    def fill(scan: int) -> None:
+        admin.put(f"{session_uri}/scans/{scan}", params={"xsiType": "xnat:mrScanData"})
+        assert admin.put(f"{session_uri}/scans/{scan}/resources/R/files/a", content=b"a").status_code == 200
+
+    fill(3)
+    one = asked()
+    for scan in range(4, 9):
+        fill(scan)
+    assert asked() == one
+    found = admin.get(f"{session_uri}/scans/4,8/resources/R/files").json()["ResultSet"]["Result"]
+    assert [row["URI"].split("/")[5] for row in found] == ["4", "8"]
