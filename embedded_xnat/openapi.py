@@ -178,6 +178,11 @@ def tree_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield path, method, _operation(path, f"{word.partition('/')[0]} of a project.", {})
     experiment = PLACES[ObjectKind.EXPERIMENT][-1]
     yield f"{experiment}/status", "get", _operation(experiment, "Whether it is active or in quarantine.", {})
+    yield (
+        f"{experiment}/XAR",
+        "get",
+        _operation(experiment, "The session with all its files, to be imported again.", {}),
+    )
     files = f"{experiment}/scans/{{scan}}/files"
     yield files, "get", _operation(files, "Files of the scans that a selector names.", {"format": _FORMAT})
     for owner in (PLACES[ObjectKind.SUBJECT][0], PLACES[ObjectKind.EXPERIMENT][1]):

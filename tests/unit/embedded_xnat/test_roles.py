@@ -49,6 +49,8 @@ TABLE = [
     ("GET", f"{E}/resources/R/files?format=zip", READ),
     ("GET", f"{E}/scans/ALL/files?format=zip", READ),
     ("GET", f"{E}/status", READ),
+    ("GET", f"{E}/XAR", READ),
+    ("GET", f"{P}/scan_types", READ),
     ("GET", f"{P}/subjects/S_WHO/projects", READ),
     ("GET", f"{P}/accessibility", READ),
     ("GET", f"{P}/prearchive_code", READ),
