@@ -33,7 +33,7 @@ USER_ADDED, USER_REMOVED = "Added user to project", "Removed user from project"
 RESOURCE_MADE, RESOURCE_REMOVED = "Created resource", "Removed Resource Catalog"
 FILE_UPLOADED, FILE_REMOVED = "Uploaded File", "Removed File"
 #: Of these, one that follows another of the same person at the same object joins its record.
-JOINING = frozenset({RESOURCE_MADE, FILE_UPLOADED, FILE_REMOVED})
+JOINING = frozenset({RESOURCE_MADE, FILE_UPLOADED, FILE_REMOVED, TRANSFERRED})
 COLUMNS = (KEY, *IDENTITY, *FIELDS, "create_user")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _NAMES = {name.lower(): name for name in (*IDENTITY, *FIELDS)}

@@ -208,6 +208,16 @@ def test_imports_are_noted_as_what_they_are(admin, session_uri, since) -> None:
     assert since() == [("CF_E00003", "Modified MR Session"), ("CF_E00003", "Pulled Data from DICOM")]
 
 
+def test_files_that_come_one_by_one_are_one_transfer(admin, since) -> None:
+    params = {"project": "P", "import-handler": "gradual-DICOM", "Direct-Archive": "true"}
+    for number in range(3):
+        body = make_dicom(SOPInstanceUID=f"1.2.{number}")
+        assert admin.post("/data/services/import", params=params, content=body).status_code == 200
+    assert since() == [("CF_S00002", "Auto-created for experiment"), ("CF_E00002", "Transferred")]
+    record = listed(admin, "/data/workflows", experiment="CF_E00002")[0]
+    assert record["current_step_launch_time"] >= record["launch_time"]
+
+
 def test_a_deletion_is_noted_once_and_its_record_stays(admin, as_user, session_uri, since) -> None:
     admin.put(f"{session_uri}/assessors/QC1", params={"xsiType": "xnat:qcManualAssessorData"})
     admin.put("/data/projects/P/users/Collaborators/carl")
