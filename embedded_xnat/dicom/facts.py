@@ -4,6 +4,7 @@ Follows what a real XNAT stores: the field of view is the matrix in pixels, mult
 texts are joined with two backslashes, numbers are numbers, the field strength a text.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ KEYWORDS = sorted(
 def read_header(path: Path) -> Elements | None:
     """Return the elements of a file's header that are used here; None when it is no DICOM file."""
     return read_elements(path, KEYWORDS)
+
+
+def read_scan(paths: Iterable[Path]) -> tuple[Elements | None, int]:
+    """Return the header of the first DICOM file of a scan, and how many frames all of them have."""
+    first, total = None, 0
+    for path in paths:
+        header = read_header(path) if first is None else read_elements(path, ["NumberOfFrames"])
+        if header is not None:
+            first = first or header
+            total += frames(header)
+    return first, total
 
 
 def scan_data(header: Elements) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from xml.etree import ElementTree as ET
 
 from embedded_xnat.contract.errors import NoSuchFile, NoSuchObject
 from embedded_xnat.db.tables import PrearchiveRow
-from embedded_xnat.dicom.elements import Elements
-from embedded_xnat.dicom.facts import frames, read_header, scan_data, session_data
+from embedded_xnat.dicom.facts import read_scan, scan_data, session_data
 from embedded_xnat.domain.names import check_file_path, in_address
 from embedded_xnat.domain.selectors import scan_order
 from embedded_xnat.domain.tables import Row
@@ -114,24 +113,24 @@ class Content:
         ET.register_namespace("xsi", XSI)
         element = (MODEL.find(session_type) or MODEL.types["xnat:mrSessionData"]).element or "MRSession"
         root = ET.Element(f"{{{XNAT}}}{element}", {"project": self.row.project_id, "label": self.row.session_label})
-        scans = [(scan_id, self._headers(scan_id)) for scan_id in sorted(self.row.scans, key=scan_order)]
-        first = next((header for _, headers in scans for header in headers[:1]), None)
+        ids = sorted(self.row.scans, key=scan_order)
+        scans = [(scan_id, *read_scan(self._paths(scan_id))) for scan_id in ids]
+        first = next((header for _, header, _ in scans if header is not None), None)
         if first is not None:
             _write(root, session_type, {**session_data(first), "modality": modality})
         ET.SubElement(root, f"{{{XNAT}}}subject_ID").text = self.row.subject_label
         parent = ET.SubElement(root, f"{{{XNAT}}}scans")
-        for scan_id, headers in scans:
+        for scan_id, header, count in scans:
             facts = self.row.scans[scan_id]
             scan_type = f"xnat:{modality_of(str(facts.get('modality', ''))).scan}"
             scan = ET.SubElement(parent, f"{{{XNAT}}}scan", {"ID": scan_id, f"{{{XSI}}}type": scan_type})
-            if headers:
-                data = {**scan_data(headers[0]), "frames": sum(frames(header) for header in headers)}
+            if header is not None:
+                data = {**scan_data(header), "frames": count}
                 _write(scan, scan_type, {**data, "type": str(facts.get("description", ""))})
         return bytes(ET.tostring(root, encoding="UTF-8", xml_declaration=True))
 
-    def _headers(self, scan_id: str) -> list[Elements]:
-        found = (read_header(path) for folder in self._resources(scan_id, None) for path in _below(folder))
-        return [header for header in found if header is not None]
+    def _paths(self, scan_id: str) -> Iterator[Path]:
+        return (path for folder in self._resources(scan_id, None) for path in _below(folder))
 
     def _root(self) -> Path:
         return self.files.path(folder_of(self.row))

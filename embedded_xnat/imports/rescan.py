@@ -12,8 +12,8 @@ from embedded_xnat.contract.errors import NoSuchObject
 from embedded_xnat.db import repository
 from embedded_xnat.db.repository import SCANS
 from embedded_xnat.db.tables import ExperimentRow, ScanRow
-from embedded_xnat.dicom.elements import Elements, is_dicom, read_elements
-from embedded_xnat.dicom.facts import frames, read_header, scan_data, session_data
+from embedded_xnat.dicom.elements import Elements, is_dicom
+from embedded_xnat.dicom.facts import read_header, read_scan, scan_data, session_data
 from embedded_xnat.domain.addresses import Address, ObjectKind
 from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.domain.workflows import PULLED
@@ -151,12 +151,7 @@ def _known_types(session: Session, project_id: str) -> dict[str, str]:
 
 def _read(paths: list[Path]) -> ScanHeaders | None:
     """Read the first header in full, and of all others how many frames they have."""
-    first, total = None, 0
-    for path in paths:
-        header = read_header(path) if first is None else read_elements(path, ["NumberOfFrames"])
-        if header is not None:
-            first = first or header
-            total += frames(header)
+    first, total = read_scan(paths)
     return None if first is None else ScanHeaders(first, total)
 
 
