@@ -1,7 +1,8 @@
-"""The spool: a folder in which every received object lies as one DICOM Part 10 file. Standard library only.
+"""The spool: a folder in which every received object lies as one DICOM Part 10 file. May import `service_kit.errors`.
 
 ``ab/cd/<SOP Instance UID>_<sha256 of the file>.dcm``. A file appears under its name only when all its bytes are on
 the disk: it is written to ``incoming/``, synced, renamed, and the folder is synced. Several writers may store at once.
+Errors name an object by its digest, since its UID is a value of its header.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 from gateway.contract.errors import SpoolInUse, SpoolUnavailable
-from gateway.contract.naming import parse_filename
+from gateway.contract.naming import parse_filename, told
+from service_kit.errors import without_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,7 +71,7 @@ class Spool:
             _sync_folder(target.parent)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise SpoolUnavailable(self.root, cause=error.strerror or type(error).__name__) from error
+            raise SpoolUnavailable(self.root, cause=error.strerror or type(error).__name__) from without_paths(error)
 
     def open(self, path: str) -> BinaryIO:
         """Open a stored object for reading.
@@ -82,7 +84,7 @@ class Spool:
         try:
             return (self.root / path).open("rb")
         except OSError as error:
-            raise SpoolUnavailable(self.root, cause=f"{path}: {error.strerror}") from error
+            raise SpoolUnavailable(self.root, cause=f"{told(path)}: {error.strerror}") from without_paths(error)
 
     def rename(self, path: str, new: str) -> str:
         """Give a file another name below the root, durably, and return it."""

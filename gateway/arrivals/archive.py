@@ -6,6 +6,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from gateway.contract.errors import SpoolUnavailable
+from gateway.contract.naming import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ def stream_tar(spool: Spool, files: Sequence[StoredFile]) -> Iterator[bytes]:
                 sent += len(chunk)
                 yield chunk
         if sent != file.size_bytes:
-            raise SpoolUnavailable(spool.root, cause=f"{file.path} has {sent} bytes instead of {file.size_bytes}")
+            raise SpoolUnavailable(spool.root, cause=f"{told(file.path)} has {sent} bytes instead of {file.size_bytes}")
         yield b"\0" * (_padded(sent) - sent)
     yield b"\0" * (2 * _BLOCK)
 

@@ -71,6 +71,17 @@ def parse_filename(name: str) -> tuple[str, str] | None:
     return None if match is None else (match["uid"], match["sha256"])
 
 
+def told(path: str) -> str:
+    """Return by which name an error may speak of a spool file: its digest, not the UID.
+
+    Examples
+    --------
+    >>> told("ab/cd/" + filename("1.2", "ab" * 32))
+    'the object abababababab'
+    """
+    return f"the object {path.rpartition('_')[2][:12]}"
+
+
 def spool_path(sop_instance_uid: str, *, sha256: str, study_instance_uid: str | None) -> str:
     """Return the path below the spool: two levels of folders, a whole study in one of them.
 

@@ -22,6 +22,7 @@ from gateway.db.tables import INSTANCES
 from gateway.domain.received import ReceivedInstance, Sender
 from gateway.receiver.door import NO_NAME
 from gateway.receiver.header import BROKEN, Header, read_header
+from service_kit.errors import without_paths
 
 if TYPE_CHECKING:
     from gateway.spool import Spool
@@ -79,7 +80,7 @@ def describe_file(spool: Spool, path: str, *, received_at: datetime) -> Received
                 spool_path(sop_instance_uid, sha256=sha256, study_instance_uid=header.study_instance_uid),
             )
     except OSError as error:
-        raise SpoolUnavailable(spool.root, cause=error.strerror or type(error).__name__) from error
+        raise SpoolUnavailable(spool.root, cause=error.strerror or type(error).__name__) from without_paths(error)
     return ReceivedInstance(
         sop_instance_uid=sop_instance_uid,
         sha256=sha256,

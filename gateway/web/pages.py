@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer
 from gateway.arrivals.monitor import TOPIC
 from gateway.arrivals.rights import WRITE, Right, reach_of
-from gateway.arrivals.service import Arrivals
+from gateway.arrivals.service import REASONS_OF_NEWEST, Arrivals
 from gateway.contract.ids import ArrivalId
 from gateway.contract.schemas import ArrivalRecord
 from gateway.contract.states import ArrivalState
@@ -104,7 +104,8 @@ def show_held_part(request: Request, arrivals: ArrivalsService, principal: Looke
     """Show how many arrivals the quarantine holds, and why: a card for the pages of other services."""
     count, reasons = arrivals.held_in_all(reach=reach_of(principal))
     told = [(one.count, views.told_reason(one.reason)) for one in reasons]
-    return pages.render(request, "held_part.html", {"count": count, "reasons": told})
+    newest = REASONS_OF_NEWEST if count > REASONS_OF_NEWEST else None
+    return pages.render(request, "held_part.html", {"count": count, "reasons": told, "newest": newest})
 
 
 @router.get("/parts/held-count")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import traceback
 
 import pytest
 
@@ -57,6 +58,15 @@ def test_it_lists_objects_and_nothing_else(spool):
     folder = PATH[:2]
     assert list(spool.folders()) == [folder]
     assert [path for path, _ in spool.files(folder)] == [PATH]
+
+
+def test_what_goes_wrong_is_told_without_the_uid_that_the_files_name_carries(spool):
+    path = spool_path("1.2.826.7", sha256="ab" * 32, study_instance_uid="1.2.3")
+    (spool.root / path).mkdir(parents=True)
+    for attempt in (lambda: spool.store(path, [b"object"]), lambda: spool.open(path)):
+        with pytest.raises(SpoolUnavailable, match="Is a directory") as caught:
+            attempt()
+        assert "1.2.826.7" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_two_receivers_cannot_have_one_spool(spool):

@@ -146,6 +146,22 @@ def test_other_services_pages_are_told_how_many_the_quarantine_holds_and_why(sig
         ("1", "The archive refused it."),
     ]
     assert 'href="/quarantine"' in card
+    assert "Of the newest" not in card
+
+
+def test_where_only_the_newest_are_counted_by_reason_the_card_says_so(browser, receive, arrivals, monkeypatch):
+    for module in ("gateway.arrivals.service", "gateway.web.pages"):
+        monkeypatch.setattr(f"{module}.REASONS_OF_NEWEST", 2)
+    for number in range(1, 4):
+        receive(study=f"1.{number}")
+        arrivals.complete(ArrivalId(number), actor="test")
+        arrivals.settle(
+            ArrivalId(number), Settlement(outcome=Outcome.quarantined, reason="No study fits."), actor="flows"
+        )
+        card = browser.get("/parts/held").text
+        assert ("Of the newest 2:" in card) is (number > 2)
+    assert "3 arrivals hold something back" in card
+    assert "data-count>2</span>" in card
 
 
 def test_no_page_carries_inline_code_or_style(browser, receive, arrivals):
