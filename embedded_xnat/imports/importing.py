@@ -94,6 +94,8 @@ class Importer:
             )
         with self.archive.read() as session:
             directed = [self._direct(session, instances, options) for instances in studies]
+        kept = {instance.stored.temporary for each in directed for instance in each.instances}
+        upload.filtered = frozenset({instance.stored.temporary for instance in upload.instances} - kept)
         directions = [replace(each, left_out=upload.left_out) for each in directed if each.instances]
         if not directions and options.handler is not Handler.GRADUAL:
             raise BadRequest("The series import filters of the site and the project take none of these series.")

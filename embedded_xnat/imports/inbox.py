@@ -121,7 +121,7 @@ class Inbox:
         if row.status == "Importing" and options.overwrite is None:  # a kill cut it off: what it stored stays
             options = replace(options, overwrite=Overwrite.APPEND)
         upload = Upload()
-        taken: list[Path] = []
+        taken: dict[Path, Path] = {}
         with self._archive.read() as session:
             source = self._checked(session, visitor, row.path, options)
         found = list(_files_below(source))
@@ -137,12 +137,12 @@ class Inbox:
                     continue
                 if not is_dicom(path):
                     upload.left_out += 1
-                elif upload.add(path.name, copied(path, files, stack)):
-                    taken.append(path)
+                elif upload.add(path.name, stored := copied(path, files, stack)):
+                    taken[stored.temporary] = path
             if upload.instances or not xars:
                 importer = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
                 uris += importer.run(upload, options, stack)
-        return uris, [*xars, *taken]
+        return uris, [*xars, *(path for temporary, path in taken.items() if temporary not in upload.filtered)]
 
     def _clean_up(self, source: Path, taken: list[Path]) -> None:
         """Remove the files that were imported, and folders that are empty then."""

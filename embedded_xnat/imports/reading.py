@@ -27,10 +27,13 @@ class Upload:
     ----------
     left_out
         How many files were no DICOM.
+    filtered
+        Temporary files of the series that the importer did not take.
     """
 
     instances: list[Instance] = field(default_factory=list)
     left_out: int = 0
+    filtered: frozenset[Path] = frozenset()
     _known: dict[str, Series] = field(default_factory=dict)
 
     def add(self, name: str, stored: Stored) -> bool:

@@ -93,6 +93,17 @@ def test_what_was_imported_is_cleaned_up_when_asked_for_and_nothing_else(ask, in
     assert sorted(path.name for path in inbox.rglob("*")) == ["P", "Q", "note.txt"]
 
 
+def test_files_of_series_that_a_filter_leaves_out_stay_in_the_inbox(ask, inbox, dicom, admin, rows) -> None:
+    scout = dicom(SeriesNumber="2", SeriesInstanceUID="1.2.3.9", SeriesDescription="Scout", SOPInstanceUID="1.9")
+    for name, content in (("t1", dicom(SeriesDescription="T1")), ("scout", scout)):
+        (inbox / "P" / name).write_bytes(content)
+    wish = {"contents": '{"mode": "blacklist", "list": "scout"}', "status": "enabled"}
+    assert admin.put("/data/projects/P/config/seriesImportFilter/config", json=wish).status_code == 201
+    assert ask("P", PROJECT_ID="P", cleanupAfterImport="true")["resolution"] == ARCHIVED
+    assert [row["type"] for row in rows(admin.get(f"{ARCHIVED}/scans"))] == ["T1"]
+    assert sorted(path.name for path in inbox.rglob("*")) == ["P", "Q", "scout"]
+
+
 def test_a_session_that_is_there_waits_in_the_prearchive(ask, inbox, dicom, send, zip_of, admin, rows) -> None:
     send(zip_of(a=dicom()), project="P")
     (inbox / "P" / "a").write_bytes(dicom())
