@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from service_kit import migrations
 from service_kit.database import Database
-from tests.schemas import PACKAGES, at_once, step_by_step
+from tests.schemas import PACKAGES, at_once, shape, step_by_step
 
 
 def folder_of(package: str) -> Path:
@@ -55,6 +57,27 @@ def test_a_database_of_an_earlier_program_is_brought_on(tmp_path: Path) -> None:
         command.upgrade(config, "0003")
     database.dispose()
     assert at_once(url, "embedded_xnat") == step_by_step(f"sqlite:///{tmp_path}/old.db", "embedded_xnat")
+
+
+def test_processes_that_start_together_make_an_empty_database_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    with ThreadPoolExecutor(4) as starts:
+        list(starts.map(lambda _: migrations.upgrade(url, package="gateway"), range(4)))
+    assert shape(url) == at_once(f"sqlite:///{tmp_path}/alone.db", "gateway")
+
+
+def test_a_creation_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    database = Database(url)
+    with database.engine.begin() as connection:
+        connection.execute(text("create view outbox as select 1"))  # in the way of one of the tables
+    with pytest.raises(DBAPIError):
+        migrations.upgrade(url, package="gateway")
+    assert shape(url) == {}
+    with database.engine.begin() as connection:
+        connection.execute(text("drop view outbox"))
+    database.dispose()
+    assert at_once(url, "gateway") == at_once(f"sqlite:///{tmp_path}/alone.db", "gateway")
 
 
 def test_a_database_is_migrated_and_then_left_alone(tmp_path: Path) -> None:
