@@ -6,7 +6,8 @@
     ├── TransientError          worth a retry: something outside did not answer
     │   ├── ArchiveUnavailable  the archive did not answer, or broke off
     │   ├── UploadIncomplete    the archive answered, but does not hold what was sent
-    │   └── VolumeDiffers       the archive gave another volume than the scan's record names
+    │   ├── VolumeDiffers       the archive gave another volume than the scan's record names
+    │   └── ReleaseNotWritten   the disk did not take the released table
     └── RejectedInput           the input is at fault: quarantined or shown with its reason, never retried
         ├── ArchiveRefused      the archive said no: a missing right, a bad label
         ├── NoVolume            a scan cannot be turned into a volume
@@ -111,6 +112,26 @@ class VolumeDiffers(TransientError):
         )
         self.scan = scan
         self.name = name
+
+
+class ReleaseNotWritten(TransientError):
+    """The disk did not take the released table; what stood there before stands.
+
+    Parameters
+    ----------
+    study
+        The study's name.
+    why
+        What the operating system says, without its path: folders are called what subjects are called.
+    """
+
+    def __init__(self, study: str, *, why: str) -> None:
+        super().__init__(
+            f"The table of study {study} cannot be written ({why}): free space or mend the rights of the release folder. "
+            "It will be tried again."
+        )
+        self.study = study
+        self.why = why
 
 
 class ArchiveRefused(RejectedInput):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tasks.errors import ReleaseNotWritten
 from tasks.records import Record
 
 if TYPE_CHECKING:
@@ -88,14 +89,29 @@ def write_release(
         Name of the table's files without ending, the study's name.
     subject
         Label of the subject, since two subjects may have sessions of one label; that of the rows by default.
+
+    Raises
+    ------
+    ReleaseNotWritten
     """
     if any(row.session != session for row in rows):
         raise ValueError("rows of another session")
     subjects = {row.subject for row in rows} | ({subject} if subject is not None else set())
     if len(subjects) != 1:
         raise ValueError("rows of several subjects, or none and no subject named")
+    own = Path(_file_name(subjects.pop())) / f"{_file_name(session)}.json"
+    try:
+        release = _write_all(folder, own, rows, stem=stem)
+    except OSError as error:
+        raise ReleaseNotWritten(stem, why=error.strerror or type(error).__name__) from None
+    logger.info("release written", extra={"study": stem, "rows": len(rows), "table_rows": release.row_count})
+    return release
+
+
+def _write_all(folder: Path, own: Path, rows: Sequence[ReleaseRow], *, stem: str) -> Release:
+    """Write the rows of a session to its own file, then the table of all sessions."""
     sessions = folder / _SESSIONS
-    own = sessions / _file_name(subjects.pop()) / f"{_file_name(session)}.json"
+    own = sessions / own
     own.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         if rows:
@@ -106,7 +122,6 @@ def write_release(
         csv_path, json_path = folder / f"{stem}.csv", folder / f"{stem}.json"
         _write(csv_path, _as_csv(table))
         _write(json_path, _as_json(table))
-    logger.info("release written", extra={"study": stem, "rows": len(rows), "table_rows": len(table)})
     return Release(csv=csv_path, json_file=json_path, row_count=len(table))
 
 

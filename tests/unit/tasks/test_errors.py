@@ -10,6 +10,7 @@ from tasks.errors import (
     ArchiveUnavailable,
     NoVolume,
     RejectedInput,
+    ReleaseNotWritten,
     StudyInvalid,
     TaskError,
     TransientError,
@@ -26,6 +27,7 @@ ERRORS = [
     ArchiveRefused("create subject S1", status=403),
     UploadIncomplete("/data/experiments/E1/resources/R", missing=["a", "b"]),
     VolumeDiffers("5", name="scan_5.nii.gz"),
+    ReleaseNotWritten("heads", why="No space left on device"),
     NoVolume("5", why="it holds nothing."),
     StudyInvalid(Path("heads"), mistakes=["study.yaml:1: wrong"]),
     ModelUnknown("x", known=("brain_tiv",)),
@@ -46,5 +48,6 @@ def test_only_transient_errors_are_worth_a_retry():
             self.data = data
 
     retried = [type(error).__name__ for error in ERRORS if is_worth_a_retry(None, None, State(error))]
-    assert retried == ["TransientError", "ArchiveUnavailable", "UploadIncomplete", "VolumeDiffers"]
+    transient = ["TransientError", "ArchiveUnavailable", "UploadIncomplete", "VolumeDiffers", "ReleaseNotWritten"]
+    assert retried == transient
     assert not is_worth_a_retry(None, None, State(ValueError("a bug")))

@@ -4,11 +4,13 @@ import csv
 import datetime as dt
 import itertools
 import json
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from study_governor.contract.schemas import MeasurementRecord
+from tasks.errors import ReleaseNotWritten
 from tasks.export import ReleaseRow, release_table, write_release
 
 
@@ -99,6 +101,15 @@ def test_rows_need_one_subject(tmp_path):
         write_release(tmp_path, "S1", [row("S1"), row("S1", subject="B")], stem="heads")
     with pytest.raises(ValueError, match="subject"):
         write_release(tmp_path, "S1", [], stem="heads")
+
+
+def test_a_disk_that_refuses_is_one_sentence_without_a_label(tmp_path):
+    released = write_release(tmp_path, "S1", [row("S1")], stem="heads")
+    (tmp_path / "sessions" / "JANSEN").write_text("in the way")
+    with pytest.raises(ReleaseNotWritten, match="The table of study heads cannot be written") as caught:
+        write_release(tmp_path, "S2", [row("S2", subject="JANSEN")], stem="heads")
+    assert "sessions/" not in "".join(traceback.format_exception(caught.value))
+    assert released.csv.read_text().count("\n") == 2
 
 
 def test_rows_of_another_session_are_a_mistake(tmp_path):
