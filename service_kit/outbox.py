@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
-from service_kit.errors import ServiceError, Unavailable
+from service_kit.errors import ServiceError, Unavailable, without_paths
 from service_kit.tables import Json, UtcDateTime, utc_now
 
 if TYPE_CHECKING:
@@ -221,6 +221,7 @@ class Dispatcher:
             if _is_of_transport(error):
                 self._postpone(order, str(error))
                 return
+            without_paths(error)
             logger.exception("outbox handler failed", extra={"order": order.id, "kind": order.kind})
             self._postpone(order, f"{type(error).__name__}: see the log for order {order.id}.")
         else:

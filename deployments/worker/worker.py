@@ -32,6 +32,7 @@ from deployments.worker.errors import UnknownEntrypoint
 from deployments.worker.lanes import Job, LaneNotOpen, Lanes
 from deployments.worker.recovery import Identity, Remedy, Situation, abandoned
 from deployments.worker.registration import BASE_JOB_TEMPLATE, WORKER_TYPE
+from service_kit.errors import without_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,8 +150,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             # The server went away under the run. What it did is idempotent: it runs again when the server is back.
             logger.warning("run lost its server", extra={"flow_run": str(flow_run.id), "error": type(error).__name__})
         except Exception as error:  # the boundary to flow code: one run's bug must not end the worker
+            without_paths(error)
             logger.exception("run could not be carried through", extra={"flow_run": str(flow_run.id)})
-            await self._settle(flow_run, Crashed(message=f"The worker could not carry the run: {error}"))
+            said = f"The worker could not carry the run ({type(error).__name__}): see its log."
+            await self._settle(flow_run, Crashed(message=said))
         finally:
             if active.stop_reason is StopReason.CANCELLED:
                 await self._settle(flow_run, Cancelled(message="Cancelled before it began."))

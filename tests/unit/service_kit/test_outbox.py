@@ -163,3 +163,15 @@ def test_a_fault_of_the_service_repeats_the_order_and_does_not_end_the_thread(da
     assert done.wait(10)
     dispatcher.stop()
     assert (row(database, "1").status, row(database, "1").attempts) == ("delivered", 2)
+
+
+def test_what_a_handler_could_not_write_is_logged_without_its_path(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handler(_: Order) -> None:
+        Path("/nowhere/DOE_JANE/report.pdf").write_text("")
+
+    order(database, "1")
+    Dispatcher(database, Outbox, handlers={"flow": handler}).run_due()
+    assert "outbox handler failed" in caplog.text
+    assert "DOE_JANE" not in caplog.text + str(row(database, "1").last_error)

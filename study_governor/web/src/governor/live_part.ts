@@ -91,7 +91,9 @@ class LivePart implements Listener {
     this.askAgain = false;
     try {
       const response = await fetch(this.address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-      if (response.status === 401 || response.redirected) location.reload();
+      const isLoggedOut = response.status === 401 || response.redirected;
+      if (isLoggedOut && this.isGuest) this.end(); // of another service: the page's own parts say when it is ours
+      else if (isLoggedOut) location.reload();
       else if (response.ok) this.lay(await response.text());
       else if (this.isGuest && NOTHING_HERE.has(response.status)) this.end();
     } catch {
