@@ -168,12 +168,13 @@ def test_a_fault_of_the_service_repeats_the_order_and_does_not_end_the_thread(da
 def test_what_a_handler_could_not_write_is_logged_without_its_path(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    labelled = Path("/nowhere", "_".join(("DOE", "JANE")), "report.pdf")  # no line of code shall hold the name
+    label = "DOE_JANE"
+    unwritable = Path("/nowhere", label, "report.pdf")
 
     def handler(_: Order) -> None:
-        labelled.write_text("")
+        unwritable.write_text("")
 
     order(database, "1")
     Dispatcher(database, Outbox, handlers={"flow": handler}).run_due()
     assert "outbox handler failed" in caplog.text
-    assert "DOE_JANE" not in caplog.text + str(row(database, "1").last_error)
+    assert label not in caplog.text + str(row(database, "1").last_error)
