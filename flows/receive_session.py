@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 import shutil
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from prefect import flow
 
@@ -104,7 +105,7 @@ async def _take_in(wiring: Wiring, report: IntakeReport, *, folder: Path, arrive
         "study": route.study,
         "site": route.site,
         "session_label": deposited.session.label,
-        "session_url": session_url,
+        "session_url": page_beside(session_url, wiring.settings.gateway_url),
         "rejected": _rejections((*report.rejected, *deposited.rejected)),
     }
 
@@ -164,6 +165,20 @@ async def _register(
                 media_type="image/png",
             )
     return str(registered.web_uri)
+
+
+def page_beside(url: str, gateway_url: str) -> str:
+    """Return the address of a page for the gateway to keep: without the host that both are on, which may change.
+
+    Examples
+    --------
+    >>> page_beside("http://127.0.0.1:8080/sessions/7", "http://127.0.0.1:8080/gateway")
+    '/sessions/7'
+    >>> page_beside("https://studies.example.org/sessions/7", "https://intake.example.org")
+    'https://studies.example.org/sessions/7'
+    """
+    page, own = urlsplit(url), urlsplit(gateway_url)
+    return page.path if (page.scheme, page.netloc) == (own.scheme, own.netloc) and page.path else url
 
 
 def _quarantined(report: IntakeReport, reason: str) -> dict[str, Any]:

@@ -55,6 +55,8 @@ async def _run(home: Home, *, wishes: PortWishes, options: LaunchOptions, with_e
 
             note = None if house.were_logins_shown else generated_now(home.endpoints)
             console.print(welcome(endpoints, house.credentials, logins_note=note))
+            if house.were_logins_shown:
+                console.print(f"The log-ins, while it runs: {home.endpoints}", highlight=False)
             house.note_logins_shown()
             console.print(
                 f"Ready after {house.ready_after_s:.1f} s. Log files: {home.logs}. Ctrl-C or SIGTERM ends it.",

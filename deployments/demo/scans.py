@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -100,20 +101,35 @@ def _download(folder: Path, on_bytes: Callable[[int], None]) -> None:
     (folder / "tmp").mkdir()
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(folder / "tmp")}
-        )
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(folder / "tmp")}, process_group=0
+        )  # fmt: skip
         try:
             while process.poll() is None:
                 on_bytes(_largest_file_bytes(folder))
+                if _take_complete(folder):
+                    return
                 time.sleep(0.2)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)  # with what it started to build
+            process.wait()
         log.seek(0)
         said = log.read().strip().splitlines()
     if process.returncode != 0:
         raise DemoInputUnavailable(said[-1].removeprefix("ERROR: ") if said else "pip download failed")
+
+
+def _take_complete(folder: Path) -> bool:
+    """Take the archive as soon as all of it is there: pip goes on for minutes to ask it for its metadata."""
+    for place, _, names in os.walk(folder / "tmp"):
+        for name in names:
+            found = Path(place) / name
+            with suppress(FileNotFoundError):
+                if name == ARCHIVE and found.stat().st_size == ARCHIVE_BYTES and digest_of(found) == ARCHIVE_SHA256:
+                    (folder / "got").mkdir(exist_ok=True)
+                    found.replace(folder / "got" / ARCHIVE)
+                    return True
+    return False
 
 
 def _largest_file_bytes(folder: Path) -> int:

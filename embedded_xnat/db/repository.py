@@ -228,6 +228,13 @@ def role_of(session: Session, project_id: str, username: str) -> ProjectRole | N
     return None if row is None else ProjectRole(row.role)
 
 
+def study_of(project: ProjectRow) -> str | None:
+    """Return the study that a project's custom field `STUDY_FIELD` names."""
+    fields = project.lists.get("fields/field", ())
+    named = [one.get("field") for one in fields if str(one.get("name", "")).lower() == STUDY_FIELD]
+    return str(named[0]) if named and named[0] else None
+
+
 def projects_of_studies(session: Session, studies: Collection[str]) -> frozenset[str]:
     """Return the projects whose custom field `STUDY_FIELD` names one of the studies."""
     rows = session.exec(select(ProjectRow.id, ProjectRow.lists).where(col(ProjectRow.is_deleted).is_(False)))

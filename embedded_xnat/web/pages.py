@@ -133,7 +133,8 @@ def _context(session: Session, found: Located, listing: views.Listing) -> tuple[
         return "resource.html", _resource_context(session, found, listing)
     if aspect == "upload" and kind in {ObjectKind.PROJECT, ObjectKind.EXPERIMENT, ObjectKind.SCAN, ObjectKind.SUBJECT}:
         kind_of_owner, number = found.owner
-        return "upload.html", {"resources": queries.resources(session, kind_of_owner, number)}
+        study = None if found.project is None else repository.study_of(found.project)
+        return "upload.html", {"resources": queries.resources(session, kind_of_owner, number), "study": study}
     if found.scan is not None and aspect == "view":
         line = queries.scan(session, found.scan)
         return "viewer.html", {"line": line, **views.volumes(session, found, line)}

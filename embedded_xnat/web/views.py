@@ -151,7 +151,9 @@ def with_unit(value: object, unit: str) -> str:
 
 
 #: Units of a scan's fields, where all clients agree; times come in seconds from some and in milliseconds from others.
-_UNITS = {"fieldStrength": "T", "parameters/flip": "°"}
+_UNITS = {"parameters/flip": "°"}
+#: More than any magnet has in tesla: old scanners wrote gauss.
+_GAUSS_FROM = 100.0
 #: Fields of a scan that its page shows, with their names.
 SCAN_FACTS = (
     ("series_description", "Series"),
@@ -173,6 +175,21 @@ SCAN_FACTS = (
 )
 
 
+def field_strength(value: Any) -> str:
+    """Return a magnet's field in tesla, also where the header has it in gauss.
+
+    Examples
+    --------
+    >>> field_strength("3.0"), field_strength("5000"), field_strength("high")
+    ('3 T', '0.5 T', 'high')
+    """
+    try:
+        number = float(str(value))
+    except ValueError:
+        return str(value)
+    return with_unit(number / 10_000 if number >= _GAUSS_FROM else number, "T")
+
+
 def scan_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
     """Return names and values of what is known of a scan.
 
@@ -189,7 +206,9 @@ def scan_facts(data: dict[str, Any]) -> list[tuple[str, str]]:
         value = data.get(path)
         if value in {None, ""} or path.startswith("parameters/voxelRes"):
             continue
-        if path in _UNITS:
+        if path == "fieldStrength":
+            value = field_strength(value)
+        elif path in _UNITS:
             value = with_unit(value, _UNITS[path])
         facts.append((name, f"{value:g}" if isinstance(value, float) else str(value)))
     return facts

@@ -46,6 +46,8 @@ class ExecutionShown:
     ----------
     trouble
         Why it is not under way yet, failed, or had to be ordered again.
+    answer
+        What a reader decided, and the comment.
     """
 
     id: int
@@ -60,6 +62,7 @@ class ExecutionShown:
     trouble: str | None
     run_log: str | None
     is_open: bool
+    answer: str | None = None
     until: datetime | None = None
 
     @property
@@ -155,7 +158,7 @@ def view_session(governor: Services, session: Session, experiment_id: int, *, re
         kind=kind,
         tone=state_tone(record.state, kind),
         freetext=state.freetext,
-        stops=stops_shown(stored, {}, here=record.state, passed=[action.state for action in actions]),
+        stops=stops_shown(stored, {}, here=record.state, passed=way_to_here([action.state for action in actions])),
         working=steps[0].executions if steps else (),
         ways=tuple((way.destination, way.condition) for way in state.transitions),
         moves=manual_moves(stored.workflow, facts),
@@ -168,6 +171,22 @@ def view_session(governor: Services, session: Session, experiment_id: int, *, re
         or (_reason_reported(session, actions) if kind is StateKind.END else None),
         note=row.freetext,
     )
+
+
+def way_to_here(states: list[str]) -> list[str]:
+    """Return the states that led to the last of them, without the rounds that began again.
+
+    Examples
+    --------
+    >>> way_to_here(["arrived", "measuring", "review", "released", "measuring", "review"])
+    ['arrived', 'measuring', 'review']
+    """
+    way: list[str] = []
+    for state in states:
+        if state in way:
+            del way[way.index(state) :]
+        way.append(state)
+    return way
 
 
 def _reason_reported(session: Session, actions: list[ActionRecord]) -> str | None:
@@ -268,6 +287,7 @@ def _executions(session: Session, experiment_id: int, stored: StoredWorkflow) ->
             trouble=trouble,
             run_log=row.run_log,
             is_open=not ExecutionStatus(row.status).is_resolved,
+            answer=_answer(row.result_values),
             until=_until(row, callback),
         )
     return shown
@@ -278,6 +298,20 @@ def _until(row: ExecutionRow, callback: Callback) -> datetime | None:
     if row.status != ExecutionStatus.WAITING or row.wait_start is None or callback.wait_timeout_min == 0:
         return None
     return row.wait_start + timedelta(minutes=callback.wait_timeout_min)
+
+
+def _answer(values: dict[str, Any]) -> str | None:
+    """Return what a reader answered; the task has it in full.
+
+    Examples
+    --------
+    >>> _answer({"answered_by": "ada", "decision": "reject", "comment": "The eyes are inside."}), _answer({"outcome": 1})
+    ('reject: The eyes are inside.', None)
+    """
+    if not values.get("answered_by"):
+        return None
+    said = [str(values[name]).strip() for name in ("decision", "comment") if values.get(name)]
+    return ": ".join(filter(None, said)) or None
 
 
 def _task_id(values: dict[str, Any]) -> int | None:

@@ -207,13 +207,13 @@ def _nothing(rejected: Sequence[Rejection]) -> IntakeReport:
 def _astray(
     unknown: str, whole: Sequence[_Read], studies: Sequence[Study], *, rejected: Sequence[Rejection]
 ) -> IntakeReport:
-    """Report that no study was found, and what would be in the way if one were."""
+    """Report what would be in the way if a study were found, de-identification before all, and that none was."""
     problems = {one.digests.sha256: _ALSO.join(_own_problems(one, studies)) for one in whole}
     astray = [
         Rejection(
             sop_instance_uid=one.header.sop_instance_uid,
             sha256=(sha256 := one.digests.sha256),
-            reason=f"{unknown} Besides, {problems[sha256]}." if problems[sha256] else unknown,
+            reason=f"{_told(problems[sha256])} {unknown}" if problems[sha256] else unknown,
         )
         for one in whole
     ]
@@ -221,7 +221,7 @@ def _astray(
     return IntakeReport(
         route=None,
         rejected=_ordered([*rejected, *astray]),
-        arrival_reason=f"{unknown} Besides: {besides}" if besides else unknown,
+        arrival_reason=f"{besides} {unknown}" if besides else unknown,
     )
 
 
@@ -229,4 +229,8 @@ def _counted(reasons: Iterable[str]) -> str:
     """Return reasons as a sentence that says how many instances have each; the usual one first."""
     counts = Counter(reasons).most_common()
     text = "; ".join(f"{counted(count, 'instance')}: {reason}" for reason, count in counts)
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return _told(text) if text else ""
+
+
+def _told(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

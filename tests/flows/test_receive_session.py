@@ -26,6 +26,7 @@ def test_an_arrival_becomes_a_session_that_the_governor_shows(house, run, elemen
     settled = house.gateway.arrival(arrival)
     session = house.governor.find_experiment("brain-volumetry", elements["PatientID"], settled.session_label)
     assert (session.site, session.state) == ("site-a", "extracting")
+    assert settled.session_url.endswith(f"/sessions/{session.id}")
     assert [one.kind for one in house.governor.artifacts(session.id)] == ["preview"]
     assert len(house.archive.files(f"/data/experiments/{session.external_ids['XNAT']}/scans/5", "DICOM")) == 4
     assert run("receive_session", arrival_id=arrival) == "accepted"

@@ -13,6 +13,8 @@ from study_governor.cohorts.service import put_cohort
 from study_governor.contract.schemas import ArtifactPut, MeasurementPut
 from study_governor.engine.steps import set_variables
 from study_governor.measurements.service import put_artifact, put_measurement
+from study_governor.reach import EVERYTHING
+from study_governor.web.session_view import view_session
 from tests.unit.study_governor.house import BADLY, House
 
 
@@ -209,6 +211,26 @@ def test_the_page_of_a_session_says_what_happened_why_and_what_comes_next(anna, 
     assert 'href="http://testserver/tasks/7"' in html or 'href="/tasks/7"' in html
     assert "<script>" not in html
     assert " style=" not in html
+
+
+def test_the_page_of_a_session_says_what_the_reader_answered(anna, house):
+    session, execution = house.in_review()
+    house.answer(execution, decision="accept", comment="The whole brain.", answered_by="ada", actor="ada")
+    assert "accept: The whole brain." in anna.get(f"/sessions/{session}")
+
+
+def test_a_session_that_began_again_has_not_passed_what_comes_after(house):
+    session, execution = house.in_review(content_sha256="a" * 64)
+    house.answer(execution, decision="accept", answered_by="ada")
+    assert passed(house, session) == ["extracting", "review", "released"]
+    house.new_session(content_sha256="b" * 64)
+    assert passed(house, session) == ["extracting"]
+
+
+def passed(house, session):
+    with house.database.read() as uow:
+        stops = view_session(house.governor, uow.session, session, reach=EVERYTHING).stops
+    return [stop.state.label for stop in stops if stop.state.is_passed or stop.state.is_here]
 
 
 def test_a_session_that_works_names_its_flow_run_and_where_it_may_go(anna, house):

@@ -1,5 +1,6 @@
 """Sessions are prepared once, from a folder or from an archive."""
 
+import hashlib
 import io
 import json
 import stat
@@ -155,3 +156,17 @@ def test_a_cached_archive_with_another_content_is_not_used(tmp_path, monkeypatch
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "none"))
     with pytest.raises(scans.DemoInputUnavailable, match="--dicom"):
         scans.fetch_archive(tmp_path)
+
+
+def test_the_archive_is_taken_as_soon_as_all_of_it_is_there(tmp_path, monkeypatch):
+    content = b"the whole archive"
+    monkeypatch.setattr(scans, "ARCHIVE_BYTES", len(content))
+    monkeypatch.setattr(scans, "ARCHIVE_SHA256", hashlib.sha256(content).hexdigest())
+    coming = tmp_path / "tmp" / "pip-unpack" / scans.ARCHIVE
+    coming.parent.mkdir(parents=True)
+    for part in (content[:5], b"x" * len(content)):
+        coming.write_bytes(part)
+        assert not scans._take_complete(tmp_path)
+    coming.write_bytes(content)
+    assert scans._take_complete(tmp_path)
+    assert (tmp_path / "got" / scans.ARCHIVE).read_bytes() == content

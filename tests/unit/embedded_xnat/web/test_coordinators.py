@@ -58,3 +58,14 @@ def test_the_right_ends_with_the_role(of_study, coordinator, browser_of, server)
     assert browser.get("/projects/P").status_code == 200
     server.app.state.accounts.revoke_grant("anna", "coordinator", study="brain")
     assert browser.get("/projects/P").status_code == 404
+
+
+def test_who_uploads_past_the_intake_of_a_study_is_told(of_study, browser_of, admin):
+    admin.put("/data/projects/P/users/Members/mary")
+    admin.put("/data/projects/FREE")
+    admin.put("/data/projects/FREE/users/Members/mary")
+    page = browser_of("mary").get("/projects/P/upload").text
+    assert "This project holds the study brain." in page
+    assert "nobody looks whether it is de-identified" in page
+    assert "past-the-intake" not in browser_of("mary").get("/projects/P/upload?kind=files").text
+    assert "past-the-intake" not in browser_of("mary").get("/projects/FREE/upload").text

@@ -139,8 +139,8 @@ def test_an_arrival_without_a_route_names_everything_that_is_in_the_way(tmp_path
         "Its instances belong to different subjects: PatientID (0010,0020) changes within one DICOM study."
     )
     marked = "it is not marked as de-identified (Patient Identity Removed 0012,0062 is not YES)."
-    assert report.arrival_reason == f"{route} Besides: 3 instances: {marked}"
-    assert reasons(report) == [f"{route} Besides, {marked}"] * 3
+    assert report.arrival_reason == f"3 instances: {marked} {route}"
+    assert reasons(report) == [f"{marked[:1].upper()}{marked[1:]} {route}"] * 3
     assert examine(paths, [study, lax]).arrival_reason == route
     assert examine(paths, []).arrival_reason == route
 
