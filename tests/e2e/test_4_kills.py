@@ -91,7 +91,7 @@ def test_killing_each_process_in_the_middle_of_its_work_loses_and_doubles_nothin
 
 def test_sending_everything_again_changes_nothing(house: House, child_t1: list[Dataset]) -> None:
     before = house.census()
-    house.send(child_t1)
+    send_until_taken(house, child_t1)
     with house.client() as client:
         wait_for(
             "the arrivals to settle",
