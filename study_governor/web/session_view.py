@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from study_governor.services import Services
 
 _TASK = re.compile(r"/tasks/(?:api/v1/tasks/)?(\d+)/?$|/api/v1/tasks/(\d+)/?$")
-_PICTURES = (ArtifactKind.PREVIEW, ArtifactKind.OVERLAY)
+_PICTURES = (ArtifactKind.OVERLAY, ArtifactKind.PREVIEW)  # what was measured first
 _REPORTS = (ArtifactKind.REPORT_HTML, ArtifactKind.REPORT_PDF)
 
 
@@ -162,7 +162,7 @@ def view_session(governor: Services, session: Session, experiment_id: int, *, re
         working=steps[0].executions if steps else (),
         ways=tuple((way.destination, way.condition) for way in state.transitions),
         moves=manual_moves(stored.workflow, facts),
-        pictures=tuple(one for one in artifacts if one.kind in _PICTURES),
+        pictures=tuple(one for kind in _PICTURES for one in artifacts if one.kind is kind),
         reports=tuple(one for one in artifacts if one.kind in _REPORTS),
         files=tuple(one for one in artifacts if one.kind not in (*_PICTURES, *_REPORTS)),
         measurements=_measurements(session, experiment_id, reach=reach),
