@@ -80,6 +80,13 @@ def is_colour(ds: "Dataset") -> bool:
     return int(ds.get("SamplesPerPixel", 1)) == 3 or ds.get("PhotometricInterpretation") == _PALETTE
 
 
+class _Nameless:
+    """An open file without its name: pydicom looks a name up, and a session may have been renamed by then."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.read, self.seek, self.tell = handle.read, handle.seek, handle.tell
+
+
 class Frames:
     """The frames of an open file: its header is in memory, and of its pixels no more than one frame.
 
@@ -103,12 +110,12 @@ class Frames:
         self._handle = handle
         self._whole: Dataset | None = None
         try:
-            self.ds = dcmread(handle, stop_before_pixels=True)
+            self.ds = dcmread(_Nameless(handle), stop_before_pixels=True)
             self._pixels_at = handle.tell()
             self._syntax = self.ds.file_meta.get("TransferSyntaxUID")
             if self._syntax == DeflatedExplicitVRLittleEndian:  # nowhere in the file is there a frame alone
                 handle.seek(0)
-                self._whole = self.ds = dcmread(handle)
+                self._whole = self.ds = dcmread(_Nameless(handle))
         except (InvalidDicomError, *UNREADABLE) as error:
             raise Unreadable from error
 

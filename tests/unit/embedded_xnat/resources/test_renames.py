@@ -133,7 +133,9 @@ def test_readers_and_a_storm_of_renames_and_moves_do_not_hurt_each_other(server,
         while not stop.is_set():
             answer = client.get(uri, headers=headers)
             if answer.status_code not in {200, 206} or not is_right(answer):
-                wrong.append(f"{name}: {answer.status_code}")
+                wrong.append(
+                    f"{name}: {answer.status_code} {answer.text[:200] if answer.status_code >= 400 else len(answer.content)}"
+                )
 
     def read_by_label(label: str) -> None:
         """Read by a label that comes and goes: then it is there, or it is not."""
