@@ -33,7 +33,9 @@ study_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-user_app = typer.Typer(help="Add and list users, issue API tokens.", no_args_is_help=True, rich_markup_mode=None)
+user_app = typer.Typer(
+    help="Add and list users, set passwords, issue API tokens.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(study_app, name="study")
 app.add_typer(user_app, name="user")
 xnat_app = typer.Typer(help="Look after the embedded archive.", no_args_is_help=True, rich_markup_mode=None)
@@ -258,6 +260,22 @@ def user_list(home: HomeOption = None) -> None:
     from deployments.commands import user
 
     user.show(_home(home), _console())
+
+
+@user_app.command("password")
+def user_password(
+    *,
+    username: Annotated[str, typer.Argument()],
+    from_stdin: Annotated[
+        bool, typer.Option("--stdin", help="Read the password as one line from standard input; else one is generated.")
+    ] = False,
+    revoke_tokens: Annotated[bool, typer.Option("--revoke-tokens", help="End the user's API tokens, too.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Set a user's password anew, shown once if it is generated; every browser of the user is signed out."""
+    from deployments.commands import user
+
+    user.password(_home(home), username, from_stdin=from_stdin, revoke_tokens=revoke_tokens, console=_console())
 
 
 @user_app.command("token")

@@ -1,7 +1,9 @@
-"""``cohortflow user add|list|token``. Imports service_kit's accounts."""
+"""``cohortflow user add|list|password|token``. Imports service_kit's accounts."""
 
 from __future__ import annotations
 
+import getpass
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from rich.table import Table
 
 from deployments.commands.surroundings import accounts_database_url
 from deployments.errors import Refused
-from deployments.launcher.credentials import new_password
+from deployments.launcher.credentials import load_credentials, new_password, save_credentials
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 from service_kit.errors import ServiceError
@@ -69,6 +71,35 @@ def show(home: Home, console: Console) -> None:
     console.print(table)
 
 
+def password(home: Home, username: str, *, from_stdin: bool, revoke_tokens: bool, console: Console) -> None:
+    """Set a user's password anew, read from standard input or generated and shown once; every browser is signed out.
+
+    A generated one replaces what the home noted of its own log-ins at the first start. That of the flows at the archive
+    is set only while they stand still, for they would go on with the old one.
+
+    Raises
+    ------
+    Refused
+        If there is no such user, or the password is too short or no text.
+    NotRunning
+    """
+    username = username.lower()
+    credentials = load_credentials(home) if accounts_database_url(home) == home.database_url("accounts") else None
+    is_of_the_flows = credentials is not None and username == credentials.xnat_user
+    if is_of_the_flows and home.is_running():
+        raise Refused(
+            f"The flows log in to the archive as {username}. Stop Cohortflow, set the password, start it again."
+        )
+    new = _typed_password() if from_stdin else new_password()
+    with _accounts(home) as accounts:
+        accounts.set_password(username, new, revoke_tokens=revoke_tokens)
+    if credentials is not None and (is_of_the_flows or not from_stdin):
+        save_credentials(home, credentials.with_password(username, new))
+    shown = "." if from_stdin else f". Password, shown this once: {new}"
+    tokens = ", its API tokens are revoked" if revoke_tokens else ""
+    console.print(f"User {username} is signed out everywhere{tokens}{shown}", highlight=False, markup=False)
+
+
 def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: float | None, console: Console) -> None:
     """Issue an API token, shown once.
 
@@ -82,6 +113,16 @@ def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: 
         wanted = list(scopes) or sorted(accounts.principal(username).allowed_scopes())
         issued = accounts.issue_token(username, name, wanted, expires_in_s=days * 86400 if days else None)
     console.print(issued, highlight=False, soft_wrap=True)
+
+
+def _typed_password() -> str:
+    """Read a password, unseen from a terminal, else the first line of standard input."""
+    if sys.stdin.isatty():
+        return getpass.getpass("New password: ")
+    try:
+        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Refused("The password on standard input is not text in UTF-8. Send one line of it.") from error
 
 
 @contextmanager

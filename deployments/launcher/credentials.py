@@ -7,7 +7,7 @@ while Cohortflow runs. Imports the standard library and this package's home.
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deployments.launcher.home import read_json, write_json
@@ -65,6 +65,14 @@ class Credentials:
     def person(self, role: str) -> PersonLogin:
         """Give the first person who has this role."""
         return next(person for person in self.people if role in person.roles)
+
+    def with_password(self, username: str, password: str) -> Credentials:
+        """Give these with another password of a user; the same where the user is none of these."""
+        people = tuple(
+            replace(person, password=password) if person.username == username else person for person in self.people
+        )
+        xnat_password = password if username == self.xnat_user else self.xnat_password
+        return replace(self, people=people, xnat_password=xnat_password)
 
 
 def generate_credentials() -> Credentials:

@@ -106,8 +106,8 @@ class Accounts:
             uow.session.flush()
             return repository.user_record(uow.session, user)
 
-    def set_password(self, username: str, password: str) -> None:
-        """Change a password and sign the user out everywhere.
+    def set_password(self, username: str, password: str, *, revoke_tokens: bool = False) -> None:
+        """Change a password and sign the user out everywhere; API tokens go on unless they are revoked too.
 
         Raises
         ------
@@ -115,10 +115,12 @@ class Accounts:
         """
         password_hash = self._hash(password)
         with self.database.write() as uow:
-            user = _user(uow, username)
-            user.password_hash, user.password_set_at = password_hash, utc_now()
+            user, now = _user(uow, username), utc_now()
+            user.password_hash, user.password_set_at = password_hash, now
             uow.session.add(user)
             repository.delete_sessions_of(uow.session, user.username)
+            if revoke_tokens:
+                repository.revoke_tokens_of(uow.session, user.username, at=now)
 
     def describe(self, username: str, *, display_name: str | None = None, email: str | None = None) -> None:
         """Change what an account is called and its e-mail address; None leaves what is there.

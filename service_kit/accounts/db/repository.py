@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from service_kit.accounts.db.tables import GrantRow, LoginFailureRow, SessionRow, TokenRow, UserRow
@@ -107,6 +107,12 @@ def tokens_of(session: Session, username: str) -> list[TokenRecord]:
 def delete_sessions_of(session: Session, username: str) -> None:
     """Sign a user out of every browser."""
     session.execute(delete(SessionRow).where(col(SessionRow.username) == username))
+
+
+def revoke_tokens_of(session: Session, username: str, *, at: datetime) -> None:
+    """End every API token of a user that has not ended yet."""
+    is_open = (col(TokenRow.username) == username, col(TokenRow.revoked_at).is_(None))
+    session.execute(update(TokenRow).where(*is_open).values(revoked_at=at))
 
 
 def delete_expired(session: Session, *, now: datetime) -> None:

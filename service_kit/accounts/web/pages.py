@@ -135,8 +135,12 @@ def change_password(
         accounts.set_password(principal.username, new)
     except WrongCredentials:
         return _account_page(request, principal, refusal="The current password is not right.", status=400)
-    except (PasswordTooWeak, TooManyAttempts) as error:
+    except PasswordTooWeak as error:
         return _account_page(request, principal, refusal=error.detail, status=400)
+    except TooManyAttempts as error:
+        response = _account_page(request, principal, refusal=error.detail, status=429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
     return _signed_in(request, principal.username, to=pages.own_url(request, "/account"))
 
 

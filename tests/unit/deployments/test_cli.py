@@ -50,6 +50,7 @@ def test_help_imports_nothing_heavy(arguments):
         "study diff",
         "user add",
         "user list",
+        "user password",
         "user token",
         "xnat check",
     ],

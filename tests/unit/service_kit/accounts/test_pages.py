@@ -165,6 +165,30 @@ def test_the_password_is_changed_only_with_the_current_one(browser):
     assert sign_in(browser, password=new, next_="/page").json() == {"username": "anna"}
 
 
+def test_another_browser_is_signed_out_by_a_changed_password(browser, site):
+    sign_in(browser)
+    with TestClient(site, headers=HTML) as other:
+        sign_in(other)
+        assert other.get("/page").status_code == 200
+        new = "an even longer one"
+        change = {"csrf_token": csrf_of(browser.get("/account").text), "current": PASSWORD, "new": new, "again": new}
+        browser.post("/account/password", data=change)
+        assert other.get("/page").url.path == "/login"
+
+
+def test_a_password_is_not_changed_from_elsewhere_nor_guessed_at(browser):
+    sign_in(browser)
+    new = "an even longer one"
+    change = {"csrf_token": csrf_of(browser.get("/account").text), "current": PASSWORD, "new": new, "again": new}
+    assert browser.post("/account/password", data={**change, "csrf_token": "made up"}).status_code == 403
+    guesses = [browser.post("/account/password", data={**change, "current": "a guess"}) for _ in range(3)]
+    assert [guess.status_code for guess in guesses] == [400, 400, 400]
+    closed = browser.post("/account/password", data=change)
+    assert closed.status_code == 429
+    assert "Please wait a minute" in closed.text
+    assert int(closed.headers["retry-after"]) > 0
+
+
 def test_names_are_escaped(browser):
     sign_in(browser)
     page = browser.get("/account").text

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from service_kit import migrations
 from service_kit.accounts.db.tables import LoginFailureRow, SessionRow, TokenRow, UserRow
-from service_kit.accounts.domain import Grant, Role
+from service_kit.accounts.domain import Grant, Role, Scope
 from service_kit.accounts.errors import (
     PasswordTooWeak,
     ScopesRefused,
@@ -160,6 +160,22 @@ def test_a_changed_password_signs_out_everywhere_and_the_old_one_is_forgotten(ac
     with pytest.raises(WrongCredentials):
         accounts.principal_of_basic("anna", PASSWORD)
     assert accounts.principal_of_basic("anna", "another long password").username == "anna"
+
+
+@pytest.mark.parametrize("revokes", [False, True])
+def test_tokens_outlive_a_changed_password_unless_they_are_revoked_with_it(accounts, anna, revokes):
+    token = accounts.issue_token("anna", "nightly", [Scope.governor_read])
+    accounts.create_user("carl", PASSWORD)
+    accounts.grant("carl", Role.coordinator)
+    of_carl = accounts.issue_token("carl", "nightly", [Scope.governor_read])
+    accounts.set_password("anna", "another long password", revoke_tokens=revokes)
+    assert bool(accounts.tokens("anna")) is not revokes
+    if revokes:
+        with pytest.raises(TokenRefused):
+            accounts.principal_of_token(token)
+    else:
+        assert accounts.principal_of_token(token).username == "anna"
+    assert accounts.principal_of_token(of_carl).username == "carl"
 
 
 def test_basic_takes_a_token_of_the_same_user_only(accounts, anna):

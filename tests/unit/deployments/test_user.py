@@ -1,0 +1,96 @@
+"""``cohortflow user password``: a new way in for whoever lost the old one."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from deployments.cli import app
+from deployments.errors import Refused
+from deployments.launcher.credentials import generate_credentials, load_credentials, save_credentials
+from deployments.launcher.home import Home
+from service_kit import migrations
+from service_kit.accounts import Role, Scope
+from service_kit.accounts.errors import TokenRefused, WrongCredentials
+from service_kit.accounts.service import Accounts
+from service_kit.database import Database
+from tests.unit.service_kit.accounts.conftest import PASSWORD, cheap_hasher
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.delenv("COHORTFLOW_ACCOUNTS_DATABASE_URL", raising=False)
+    home = Home(tmp_path)
+    home.make()
+    save_credentials(home, generate_credentials())
+    migrations.upgrade(home.database_url("accounts"), package="service_kit.accounts")
+    return home
+
+
+@pytest.fixture
+def accounts(home):
+    accounts = Accounts(Database(home.database_url("accounts")), hasher=cheap_hasher())
+    for username in ("coordinator", "archivist"):
+        accounts.create_user(username, PASSWORD)
+        accounts.grant(username, Role.coordinator)
+    yield accounts
+    accounts.database.dispose()
+
+
+def set_password(home, username, *options, typed=None):
+    return CliRunner().invoke(app, ["user", "password", username, "--home", str(home.path), *options], input=typed)
+
+
+def test_a_generated_password_is_shown_once_opens_the_account_and_replaces_the_noted_one(home, accounts):
+    cookie = accounts.start_session("coordinator")
+    token = accounts.issue_token("coordinator", "nightly", [Scope.governor_read])
+    done = set_password(home, "Coordinator")
+    assert done.exit_code == 0, done.exception
+    shown = re.search(r"shown this once: (\S+)", done.output)[1]
+    assert accounts.verify_password("coordinator", shown).username == "coordinator"
+    assert load_credentials(home).person("coordinator").password == shown
+    assert accounts.principal_of_session(cookie) is None
+    assert accounts.principal_of_token(token).username == "coordinator"
+    with pytest.raises(WrongCredentials):
+        accounts.verify_password("coordinator", PASSWORD)
+
+
+def test_a_password_is_read_from_standard_input_and_neither_shown_nor_noted(home, accounts):
+    noted = load_credentials(home)
+    token = accounts.issue_token("coordinator", "nightly", [Scope.governor_read])
+    done = set_password(home, "coordinator", "--stdin", "--revoke-tokens", typed="läng enough for me\r\nmore\n")
+    assert done.exit_code == 0, done.exception
+    assert accounts.verify_password("coordinator", "läng enough for me")
+    assert "enough" not in done.output
+    assert load_credentials(home) == noted
+    with pytest.raises(TokenRefused):
+        accounts.principal_of_token(token)
+
+
+@pytest.mark.parametrize(
+    ("username", "typed", "said"),
+    [
+        ("nobody", None, "There is no account nobody."),
+        ("coordinator", b"short\n", "at least 10 characters"),
+        ("coordinator", b"", "at least 10 characters"),
+        ("coordinator", b"\xff\xfe not a text\n", "not text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_set_is_one_sentence_and_changes_nothing(home, accounts, username, typed, said):
+    noted = load_credentials(home)
+    done = set_password(home, username, *(["--stdin"] if typed is not None else []), typed=typed)
+    assert done.exit_code != 0
+    assert isinstance(done.exception, Refused)
+    assert said in str(done.exception)
+    assert load_credentials(home) == noted
+    assert accounts.verify_password("coordinator", PASSWORD)
+
+
+def test_the_flows_log_in_is_set_while_nothing_runs_only(home, accounts):
+    with home.locked():
+        done = set_password(home, "archivist")
+        assert isinstance(done.exception, Refused)
+        assert "Stop Cohortflow" in str(done.exception)
+        assert accounts.verify_password("archivist", PASSWORD)
+    assert set_password(home, "archivist", "--stdin", typed="an even longer one\n").exit_code == 0
+    assert load_credentials(home).xnat_password == "an even longer one"
