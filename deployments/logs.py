@@ -1,9 +1,15 @@
-"""How processes log: one line a record, constant message first, facts behind it. Imports the standard library only."""
+"""How processes log: one line a record, constant message first, facts behind it. Imports service_kit's errors."""
 
 from __future__ import annotations
 
 import logging
 from logging import LogRecord
+from typing import TYPE_CHECKING
+
+from service_kit.errors import without_paths
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _OWN = frozenset(LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName", "color_message"}
 _QUIET = (
@@ -36,6 +42,15 @@ class LineFormatter(logging.Formatter):
         facts = " ".join(f"{key}={value}" for key, value in record.__dict__.items() if key not in _OWN)
         line = super().formatMessage(record)
         return f"{line} {facts}" if facts else line
+
+    def formatException(  # noqa: N802 - the standard library's name
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> str:
+        """Write the traceback, also of what a library logs, without the paths that carry names."""
+        if ei[1] is not None:
+            without_paths(ei[1])
+        return super().formatException(ei)
 
 
 def configure_logging(level: str = "INFO") -> None:

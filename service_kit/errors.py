@@ -18,6 +18,9 @@ objects as attributes and builds its own sentence: what failed, for what, and wh
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from typing import ClassVar
 
 
@@ -86,7 +89,7 @@ class OutOfSpace(Unavailable):
 
 
 def without_paths(error: BaseException) -> BaseException:
-    """Take the paths out of an error of the operating system, and out of those that led to it, before it is logged.
+    """Take the paths out of an error of the operating system, and out of those in it or before it, before it is logged.
 
     Folders and files are called what subjects and sessions are called, and what a sender called them.
 
@@ -104,5 +107,22 @@ def without_paths(error: BaseException) -> BaseException:
         seen.add(id(one))
         if isinstance(one, OSError):
             del one.filename, one.filename2
+        if isinstance(one, shutil.Error | shutil.SpecialFileError | shutil.ReadError):
+            one.args = (_reasons(one),)  # which has the paths in its sentence
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
         waiting += [one.__cause__, one.__context__]
     return error
+
+
+def _reasons(error: OSError) -> list[tuple[str]] | str:
+    """Say why files were not copied or moved, but not which; said again of what this gave, it is the same."""
+    failures = error.args[0] if error.args else None
+    if not isinstance(failures, list):
+        return "something is in the way or of another kind"
+    return sorted({(_reason(str(failure[-1])),) for failure in failures})
+
+
+def _reason(told: str) -> str:
+    number = re.match(r"\[Errno (\d{1,4})\]", told)
+    return "another reason" if number is None else f"{number[0]} {os.strerror(int(number[1]))}"

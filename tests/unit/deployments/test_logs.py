@@ -15,3 +15,10 @@ def test_facts_stand_behind_the_message():
 
 def test_a_record_without_facts_is_its_message():
     assert line({"levelname": "INFO", "msg": "stored"}) == "INFO stored"
+
+
+def test_a_traceback_tells_no_path_whoever_logs_it():
+    error = ExceptionGroup("two things", [PermissionError(13, "Permission denied", "/inbox/DOE^JANE")])
+    said = line({"levelname": "ERROR", "msg": "failed", "exc_info": (type(error), error, None)})
+    assert "Permission denied" in said
+    assert "DOE" not in said

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service_kit import errors, problems
-from service_kit.errors import InvalidInput, ServiceError
+from service_kit.errors import InvalidInput, ServiceError, without_paths
 from service_kit.paging import decode_cursor, decode_id_cursor, encode_cursor
 
 
@@ -66,6 +70,56 @@ def test_a_bug_is_logged_without_the_paths_that_carry_names(caplog: pytest.LogCa
     assert TestClient(app, raise_server_exceptions=False).get("/").status_code == 500
     assert "FileNotFoundError: [Errno 2]" in caplog.text
     assert "/nowhere/DOE_J" not in caplog.text.replace('Path("/nowhere/DOE_JANE").rename("/nowhere/DOE_JOHN")', "")
+
+
+def failed_copy(folder: Path) -> Exception:
+    (folder / "DOE_JANE").mkdir()
+    (folder / "DOE_JANE" / "DOE.dcm").symlink_to("/nowhere/DOE.dcm")
+    os.mkfifo(folder / "DOE_JANE" / "DOE.fifo")
+    with pytest.raises(shutil.Error) as caught:
+        shutil.copytree(folder / "DOE_JANE", folder / "DOE_JOHN")
+    assert "DOE" in str(caught.value)
+    return caught.value
+
+
+def missing_file(folder: Path) -> Exception:
+    with pytest.raises(FileNotFoundError) as caught:
+        (folder / "DOE_JANE.dcm").open()
+    return caught.value
+
+
+def same_file(folder: Path) -> Exception:
+    file = folder / "DOE_JANE.dcm"
+    file.touch()
+    with pytest.raises(shutil.SameFileError) as caught:
+        shutil.copyfile(file, file)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("fail", "said"),
+    [
+        (failed_copy, "[Errno 2] No such file or directory"),
+        (missing_file, "[Errno 2] No such file or directory"),
+        (same_file, "in the way"),
+    ],
+)
+@pytest.mark.parametrize("depth", ["alone", "grouped", "caused", "met"])
+def test_errors_of_files_tell_no_path_however_deep_they_lie(
+    tmp_path: Path, fail: Callable[[Path], Exception], said: str, depth: str
+) -> None:
+    inner = fail(tmp_path)
+    inner.__traceback__ = None  # lines of this file
+    error: BaseException = inner
+    if depth != "alone":
+        error = ExceptionGroup("parts failed", [ValueError("one"), ExceptionGroup("files", [inner])])
+    if depth in {"caused", "met"}:
+        error, group = RuntimeError("the import cannot go on"), error
+        setattr(error, {"caused": "__cause__", "met": "__context__"}[depth], group)
+    for _ in range(2):  # said twice is said once
+        told = "".join(traceback.format_exception(without_paths(error)))
+        assert "DOE" not in told
+        assert said in told
 
 
 @given(st.lists(st.one_of(st.integers(), st.text(), st.none()), min_size=1))
