@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import RedirectResponse, Response
 
 from embedded_xnat.access import archive_of, visitor_of
@@ -94,7 +95,16 @@ _ONLY = {
 }
 
 
-@router.api_route("/data/{path:path}", methods=["GET", "HEAD", "PUT", "POST", "DELETE"])
+class _AnyPath(PathConvertor):
+    """A path that may have a line feed in it, too; what it names is then refused by what it is."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any_path", _AnyPath())
+
+
+@router.api_route("/data/{path:any_path}", methods=["GET", "HEAD", "PUT", "POST", "DELETE"])
 async def answer(request: Request) -> Response:
     """Answer a request for an object, a collection, a resource or a file."""
     # not the route's own parameter: a newline at its end would get lost

@@ -18,6 +18,7 @@ DEFERRED_BYTES = 64 * 1024
 MAX_TEXT = 1000
 MAX_ROWS = 20_000
 MAX_DEPTH = 20
+_NO_DICOM = "The file is no DICOM file that can be read."
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
 
@@ -43,9 +44,12 @@ def dump_rows(handle: BinaryIO, fields: Sequence[str] = ()) -> list[Row]:
     try:
         path = lasting_path(handle)
         ds = dcmread(path, stop_before_pixels=True, defer_size=DEFERRED_BYTES, specific_tags=tags or None)
-        return list(islice(_rows(ds, parent="", depth=0, wanted=frozenset(tags)), MAX_ROWS))
+        rows = list(islice(_rows(ds, parent="", depth=0, wanted=frozenset(tags)), MAX_ROWS))
     except Exception as error:
-        raise BadRequest("The file is no DICOM file that can be read.") from error
+        raise BadRequest(_NO_DICOM) from error
+    if not rows and not tags:
+        raise BadRequest(_NO_DICOM)  # a preamble, and nothing after it
+    return rows
 
 
 def tag_of(name: str) -> int:

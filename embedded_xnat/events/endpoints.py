@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -15,16 +15,15 @@ from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.events import service
 from embedded_xnat.events.actions import ACTIONS, ActionKind, Actions
 from embedded_xnat.events.rights import check_may_manage
+from embedded_xnat.numbers import LARGEST, RowNumber
 from embedded_xnat.site.bodies import json_body, json_object, small_body
 from embedded_xnat.site.config_endpoints import check_is_admin, config_of
 
 router = APIRouter()
 
 SITE, PROJECT = "/xapi/events", "/xapi/projects/{project}/events"
-MAX_NUMBER = 2**31 - 1
 
-_Number = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
-_Subscription = Annotated[int | None, Query(alias="subscription-id", ge=1, le=MAX_NUMBER)]
+_Subscription = Annotated[int | None, Query(alias="subscription-id", ge=1, le=LARGEST)]
 
 
 def _actions(request: Request) -> Actions:
@@ -158,7 +157,7 @@ def _create(request: Request, document: dict[str, Any]) -> Response:
 
 @router.get(f"{SITE}/subscription/{{number}}")
 @router.get(f"{PROJECT}/subscription/{{number}}")
-def read_subscription(request: Request, number: _Number) -> dict[str, Any]:
+def read_subscription(request: Request, number: RowNumber) -> dict[str, Any]:
     """Return a subscription."""
     project = request.path_params.get("project")
     with archive_of(request).read() as session:
@@ -168,7 +167,7 @@ def read_subscription(request: Request, number: _Number) -> dict[str, Any]:
 
 @router.put(f"{SITE}/subscription/{{number}}")
 @router.put(f"{PROJECT}/subscription/{{number}}")
-async def change_subscription(request: Request, number: _Number) -> Response:
+async def change_subscription(request: Request, number: RowNumber) -> Response:
     """Change a subscription; what the body does not name stays."""
     document = await json_object(request)
     return await run_in_threadpool(_change, request, number, document)
@@ -185,7 +184,7 @@ def _change(request: Request, number: int, document: dict[str, Any]) -> Response
 
 @router.delete(f"{SITE}/subscription/{{number}}")
 @router.delete(f"{PROJECT}/subscription/{{number}}")
-def delete_subscription(request: Request, number: _Number) -> Response:
+def delete_subscription(request: Request, number: RowNumber) -> Response:
     """Delete a subscription; its history stays."""
     project = request.path_params.get("project")
     with archive_of(request).change() as change:
@@ -196,14 +195,14 @@ def delete_subscription(request: Request, number: _Number) -> Response:
 
 @router.post(f"{SITE}/subscription/{{number}}/activate")
 @router.post(f"{PROJECT}/subscription/{{number}}/activate")
-def activate(request: Request, number: _Number) -> Response:
+def activate(request: Request, number: RowNumber) -> Response:
     """Let a subscription be called again."""
     return _switch(request, number, is_active=True)
 
 
 @router.post(f"{SITE}/subscription/{{number}}/deactivate")
 @router.post(f"{PROJECT}/subscription/{{number}}/deactivate")
-def deactivate(request: Request, number: _Number) -> Response:
+def deactivate(request: Request, number: RowNumber) -> Response:
     """Let a subscription rest."""
     return _switch(request, number, is_active=False)
 
@@ -259,7 +258,7 @@ def _page(wanted: Any) -> tuple[int, int]:
 
 @router.get(f"{SITE}/delivered/{{number}}")
 @router.get(f"{PROJECT}/delivered/{{number}}")
-def read_delivered(request: Request, number: _Number) -> dict[str, Any]:
+def read_delivered(request: Request, number: RowNumber) -> dict[str, Any]:
     """Return what became of one event."""
     project = request.path_params.get("project")
     with archive_of(request).read() as session:

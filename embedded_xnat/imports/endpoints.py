@@ -1,9 +1,8 @@
 """Endpoints of the import service. May import FastAPI."""
 
 from contextlib import ExitStack
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -17,6 +16,7 @@ from embedded_xnat.imports.options import Handler, ImportOptions, read_options
 from embedded_xnat.imports.reading import read_upload
 from embedded_xnat.imports.worker import ImportWorker
 from embedded_xnat.imports.xar import XarImporter
+from embedded_xnat.numbers import RowNumber
 from embedded_xnat.settings import EmbeddedXnatSettings
 from embedded_xnat.storage.space import disk_errors
 
@@ -81,7 +81,7 @@ def _request(request: Request, query: list[tuple[str, str]]) -> str:
 
 
 @router.get("/data/services/import/inbox/{number}")
-def read_request(request: Request, number: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
+def read_request(request: Request, number: RowNumber) -> Response:
     """Say how far a request for the inbox is."""
     with archive_of(request).read() as session:
         return JSONResponse(request_document(find_request(session, visitor_of(request), number)))

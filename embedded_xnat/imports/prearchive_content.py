@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree as ET
 
-from embedded_xnat.contract.errors import NoSuchFile, NoSuchObject
+from embedded_xnat.contract.errors import BadName, NoSuchFile, NoSuchObject
 from embedded_xnat.db.tables import PrearchiveRow
 from embedded_xnat.dicom.facts import read_scan, scan_data, session_data
 from embedded_xnat.domain.names import check_file_path, in_address
@@ -91,7 +91,11 @@ class Content:
         ------
         NoSuchFile
         """
-        path = self._resources(scan_id, label)[0] / check_file_path(name)
+        folder = self._resources(scan_id, label)[0]
+        try:
+            path = folder / check_file_path(name)
+        except BadName:
+            raise NoSuchFile from None  # nothing can have this name
         if not path.is_file() or path.is_symlink():
             raise NoSuchFile
         return path

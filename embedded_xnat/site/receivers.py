@@ -8,7 +8,7 @@ before the rules of the site (`embedded_xnat.site.configurations`).
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 from sqlmodel import Session, col, select
@@ -20,6 +20,7 @@ from embedded_xnat.contract.errors import AlreadyThere, BadField, BadRequest, No
 from embedded_xnat.db.site_tables import ReceiverRow
 from embedded_xnat.domain.documents import check_document
 from embedded_xnat.domain.routing_rules import read_rules
+from embedded_xnat.numbers import RowNumber
 from embedded_xnat.site.bodies import json_object
 from embedded_xnat.site.config_endpoints import check_is_admin
 from service_kit.tables import utc_now
@@ -34,7 +35,6 @@ REMARK = (
     "every import that does not name its place itself; everything else is kept and given back only."
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
-_Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _Rules = Annotated[str, Field(default="")]
 
 
@@ -126,7 +126,7 @@ async def make_receiver(request: Request) -> Response:
 
 
 @router.get(f"{ROOT}/{{number}}")
-def receiver(request: Request, number: _Number) -> dict[str, Any]:
+def receiver(request: Request, number: RowNumber) -> dict[str, Any]:
     """Return a DICOM receiver."""
     check_is_admin(request, "see the receivers of the site")
     with archive_of(request).read() as session:
@@ -134,21 +134,21 @@ def receiver(request: Request, number: _Number) -> dict[str, Any]:
 
 
 @router.put(f"{ROOT}/{{number}}")
-async def change_receiver(request: Request, number: _Number) -> Response:
+async def change_receiver(request: Request, number: RowNumber) -> Response:
     """Change a DICOM receiver; what the body does not name stays."""
     check_is_admin(request, "change the receivers of the site")
     return await run_in_threadpool(_store, request, number, await json_object(request))
 
 
 @router.put(f"{ROOT}/{{number}}/enabled/{{flag}}")
-def enable_receiver(request: Request, number: _Number, flag: bool) -> Response:
+def enable_receiver(request: Request, number: RowNumber, flag: bool) -> Response:
     """Let the routing expressions of a receiver count, or not."""
     check_is_admin(request, "change the receivers of the site")
     return _store(request, number, {"enabled": flag})
 
 
 @router.delete(f"{ROOT}/{{number}}")
-def delete_receiver(request: Request, number: _Number) -> Response:
+def delete_receiver(request: Request, number: RowNumber) -> Response:
     """Delete a DICOM receiver."""
     check_is_admin(request, "change the receivers of the site")
     with archive_of(request).change() as change:

@@ -5,9 +5,9 @@ Whoever may read the object reads its records; whoever may change it writes them
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from lxml import etree
 from sqlalchemy import and_, exists, or_
 from sqlmodel import Session, col, select
@@ -25,6 +25,7 @@ from embedded_xnat.domain.roles import Action, Visitor
 from embedded_xnat.domain.tables import Query
 from embedded_xnat.domain.workflows import COLUMNS, IDENTITY, KEY, NAMESPACE, is_called, read_fields, workflow_item
 from embedded_xnat.locate import locate
+from embedded_xnat.numbers import RowNumber
 from embedded_xnat.rendering import render_table
 from embedded_xnat.search.visibility import visible_projects
 from service_kit.tables import utc_now
@@ -38,7 +39,6 @@ _KINDS = {
     SUBJECTS: ObjectKind.SUBJECT,
     PROJECTS: ObjectKind.PROJECT,
 }
-_Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/data/workflows")
@@ -61,7 +61,7 @@ async def make_record(request: Request) -> Response:
 
 
 @router.get("/data/workflows/{number}")
-def read_record(request: Request, number: _Number) -> Response:
+def read_record(request: Request, number: RowNumber) -> Response:
     """Return a record, as an item or (``format=xml``) a document."""
     with archive_of(request).read() as session:
         row = _find(session, visitor_of(request), number)
@@ -74,7 +74,7 @@ def read_record(request: Request, number: _Number) -> Response:
 
 @router.put("/data/workflows/{number}")
 @router.post("/data/workflows/{number}")
-async def change_record(request: Request, number: _Number) -> Response:
+async def change_record(request: Request, number: RowNumber) -> Response:
     """Change a record; what the request does not name stays."""
     return await run_in_threadpool(_change, request, number, await _fields(request))
 

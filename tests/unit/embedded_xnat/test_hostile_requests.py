@@ -27,7 +27,7 @@ def test_entities_in_xml_are_refused(admin, prologue: str, entity: str) -> None:
         ("PUT", "/data/projects/EVIL", PROJECT),
     ):
         answer = admin.request(method, path, content=(prologue + body.format(entity)).encode(), headers=headers)
-        assert 400 <= answer.status_code < 500, (path, answer.text[:300])
+        assert answer.status_code == 400, (path, answer.text[:300])
         assert "root:" not in answer.text
         assert "aaaaaaaaaa" not in answer.text
     assert admin.get("/data/projects/EVIL").status_code == 404
@@ -37,7 +37,7 @@ def test_entities_in_xml_are_refused(admin, prologue: str, entity: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"<", b"<a/>", b"\xff\xfe", b"<a>" * 100_000, b"not xml at all"])
 def test_xml_that_is_none_is_refused(admin, body: bytes) -> None:
     answer = admin.post("/data/search", content=body, headers={"Content-Type": "text/xml"})
-    assert 400 <= answer.status_code < 500
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_xml_that_is_none_is_refused(admin, body: bytes) -> None:
 def test_no_header_comes_from_an_address(admin, path: str) -> None:
     for method in ("GET", "PUT", "DELETE"):
         answer = admin.request(method, path)
-        assert answer.status_code >= 400 or answer.history
+        assert answer.status_code == (417 if (method, path[:14]) == ("PUT", "/data/projects") else 404)
         assert "x-evil" not in answer.headers
         assert "x=1" not in answer.headers.get("set-cookie", "")
 
 
 def test_no_header_comes_from_a_file_name(admin, session_uri) -> None:
     uri = f"{session_uri}/resources/R/files/a%22%3B%20filename%3Devil.html"
-    assert admin.put(uri, content=b"<script>").status_code in {200, 417}
+    assert admin.put(uri, content=b"<script>").status_code == 200
     answer = admin.get(uri)
     assert "evil.html" not in answer.headers.get("content-disposition", "").replace("%", "").replace('\\"', "")[:20]
     assert answer.headers.get("x-content-type-options") == "nosniff"
@@ -70,42 +70,46 @@ def test_a_made_up_session_opens_nothing(server: TestClient, cookie: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "status"),
     [
-        "limit=99999999999999999999",
-        "limit=-1",
-        "offset=1e9",
-        "sortBy='; DROP TABLE project; --",
-        "columns=" + ",".join(f"c{number}" for number in range(2000)),
-        "columns=xnat:mrSessionData/" + "a/" * 500,
-        "label=" + "%25*" * 200,
-        "label=" + "[" * 200,
-        "xsiType=" + "x" * 5000,
-        "&".join(f"p{number}=1" for number in range(3000)),
-        "ID=%00",
-        "format=exe",
+        ("limit=99999999999999999999", 200),
+        ("limit=-1", 200),
+        ("offset=1e9", 200),
+        ("sortBy='; DROP TABLE project; --", 400),
+        ("columns=" + ",".join(f"c{number}" for number in range(2000)), 400),
+        ("columns=xnat:mrSessionData/" + "a/" * 500, 200),
+        ("label=" + "%25*" * 200, 200),
+        ("label=" + "[" * 200, 200),
+        ("xsiType=" + "x" * 5000, 200),
+        ("&".join(f"p{number}=1" for number in range(3000)), 400),
+        ("ID=%00", 400),
+        ("format=exe", 200),
     ],
 )
 @pytest.mark.parametrize("path", ["/data/projects", "/data/experiments", "/data/projects/P/subjects"])
-def test_queries_beyond_measure_are_answered_or_refused(admin, path: str, query: str) -> None:
+def test_queries_beyond_measure_are_answered_or_refused(admin, path: str, query: str, status: int) -> None:
     answer = admin.get(f"{path}?{query}")
-    assert answer.status_code < 500, answer.text[:300]
+    assert answer.status_code == status, answer.text[:300]
     assert admin.get("/data/projects/P").status_code == 200
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "2147483648", "9" * 40, "1.5", "x", "%00"])
 @pytest.mark.parametrize(
-    "path",
+    ("path", "is_number"),
     [
-        "/xapi/events/subscription/{}",
-        "/xapi/events/delivered/{}",
-        "/data/services/import/inbox/{}",
-        "/data/experiments/CF_E00001/resources/{}",
-        "/data/search/saved/{}",
+        ("/xapi/events/subscription/{}", True),
+        ("/xapi/events/delivered/{}", True),
+        ("/xapi/dicomscp/{}", True),
+        ("/data/workflows/{}", True),
+        ("/data/services/import/inbox/{}", True),
+        ("/data/experiments/CF_E00001/resources/{}", False),
+        ("/data/search/saved/{}", False),
     ],
 )
-def test_numbers_beyond_measure_are_of_nothing(admin, path: str, number: str) -> None:
-    assert 400 <= admin.get(path.format(number)).status_code < 500
+def test_numbers_beyond_measure_are_of_nothing(admin, path: str, is_number: bool, number: str) -> None:
+    """What is no number at all cannot be asked for, where only a number can stand."""
+    status = 400 if is_number and number in {"1.5", "x", "%00"} else 404
+    assert admin.get(path.format(number)).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -129,7 +133,10 @@ def test_digits_and_days_that_are_none_are_no_fault(admin, method: str, path: st
 
 
 def test_half_a_character_is_no_fault(admin) -> None:
-    for path in ("/data/projects/%ff", "/data/projects/%ed%a0%80", "/data/projects?label=%ed%a0%80"):
-        assert admin.get(path).status_code < 500
-    assert admin.put("/data/projects/P?xnat:projectData/name=%ed%a0%80").status_code < 500
+    assert [admin.get(f"/data/projects{end}").status_code for end in ("/%ff", "/%ed%a0%80", "?label=%ed%a0%80")] == [
+        404,
+        404,
+        200,
+    ]
+    assert admin.put("/data/projects/P?xnat:projectData/name=%ed%a0%80").status_code == 200
     assert admin.put("/data/projects/P?xnat:projectData/name=%00").status_code == 400

@@ -58,9 +58,8 @@ def test_what_lies_in_a_session_can_be_looked_at_down_to_the_bytes(admin, waitin
 
 @pytest.mark.parametrize("name", ["..%2f..%2f..%2fP", "%2e%2e/%2e%2e/x", "%00", "a%2f..%2f..%2fb"])
 def test_no_address_leads_out_of_a_session(admin, waiting, name) -> None:
-    answer = admin.get(f"{waiting}/scans/5/resources/DICOM/files/{name}")
-    assert 400 <= answer.status_code < 500
-    assert 400 <= admin.get(f"{waiting}/scans/{name}/resources").status_code < 500
+    assert admin.get(f"{waiting}/scans/5/resources/DICOM/files/{name}").status_code == 404
+    assert admin.get(f"{waiting}/scans/{name}/resources").status_code == 404
 
 
 def test_a_session_can_be_taken_as_a_zip_and_as_a_document(admin, waiting) -> None:
@@ -349,7 +348,7 @@ BAD_SOURCES = ["", "/prearchive", "/prearchive/projects/P", "/data/projects/P", 
 @pytest.mark.parametrize("service", ["archive", "prearchive/move", "prearchive/delete", "prearchive/rebuild"])
 def test_sources_that_are_none_are_refused(admin, source, service) -> None:
     answer = admin.post(f"/data/services/{service}", params={"src": source, "newProject": "P"})
-    assert answer.status_code in {400, 404}
+    assert (answer.status_code, answer.json()["detail"][:15]) == (400, "src is such as ")
 
 
 RIGHTS = [
@@ -382,11 +381,6 @@ def test_what_belongs_to_no_project_is_archived_only_into_one(admin, send, dicom
     assert as_user("zoe").get(uri).status_code == 404
     assert admin.post("/data/services/archive", params={"src": uri}).status_code == 400
     assert admin.post("/data/services/archive", params={"src": uri, "project": "P"}).text == ARCHIVED
-
-
-@pytest.mark.parametrize("number", ["0", "-1", "99999999999999999999", "x"])
-def test_requests_of_odd_numbers_are_not_there(admin, number) -> None:
-    assert admin.get(f"/data/services/import/inbox/{number}").status_code in {400, 404}
 
 
 def test_addresses_with_odd_characters_are_not_there(admin, waiting, send, dicom) -> None:

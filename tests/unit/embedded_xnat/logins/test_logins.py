@@ -38,10 +38,13 @@ def test_basic_is_honoured_on_every_path(server, path: str) -> None:
     assert TestClient(server.app).get(path, auth=("admin", "wrong password")).status_code == 401
 
 
-@pytest.mark.parametrize("username", ["nobody", "", "guest", "admin\r\nX-Evil: 1", "ä" * 300, "a" * 5000, "\0"])
-def test_unknown_users_are_refused(server, username: str) -> None:
+UNKNOWN = ["nobody", "guest", "admin\r\nX-Evil: 1", "ä" * 300, "a" * 5000, "\0"]
+
+
+@pytest.mark.parametrize(("username", "status"), [("", 400), *((name, 401) for name in UNKNOWN)])
+def test_unknown_users_are_refused(server, username: str, status: int) -> None:
     answer = server.put("/data/services/auth", data={"username": username, "password": PASSWORD})
-    assert answer.status_code in {400, 401}
+    assert answer.status_code == status
     assert "x-evil" not in answer.headers
     assert "set-cookie" not in answer.headers
     assert username[:20] not in answer.text or not username

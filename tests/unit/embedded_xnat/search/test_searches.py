@@ -197,7 +197,7 @@ ENTITY = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>' + bundle(
 )
 def test_searches_that_make_no_sense_are_refused_with_a_sentence(filled, document: str) -> None:
     answer = filled.post("/data/search", content=document)
-    assert 400 <= answer.status_code < 500
+    assert answer.status_code == 400
     assert len(answer.json()["detail"]) > 10
     assert "passwd" not in answer.text
 

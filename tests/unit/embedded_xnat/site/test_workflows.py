@@ -93,7 +93,7 @@ def test_what_a_shared_session_went_through_is_read_where_it_shows(admin, as_use
     admin.put("/data/projects/Q/users/Collaborators/zoe")
     admin.put(f"{session_uri}/projects/Q")
     assert as_user("zoe").get(f"/data/workflows/{number}").status_code == 200
-    assert as_user("zoe").put(f"/data/workflows/{number}", params=asked(status="x")).status_code in {403, 404}
+    assert as_user("zoe").put(f"/data/workflows/{number}", params=asked(status="x")).status_code == 403
 
 
 SENSELESS = [
