@@ -100,6 +100,24 @@ def test_the_settings_of_the_site_leave_series_out_everywhere(admin, send, image
     assert (alone.status_code, alone.text) == (200, "")
 
 
+def test_a_session_that_is_moved_in_the_prearchive_keeps_its_series_and_is_noted_once_archived(
+    admin, send, images, rows
+) -> None:
+    """As in XNAT: filters are for what comes in, and what waits is no object yet."""
+    waiting = send(images).text.strip()
+    admin.put(OF_P, params={"inbody": "true"}, json={"mode": "blacklist", "enabled": "true", "list": "scout"})
+    before = rows(admin.get("/data/workflows"))
+    params = {"src": waiting, "newProject": "P"}
+    moved = admin.post("/data/services/prearchive/move", params=params).text.strip()
+    assert len(rows(admin.get(f"{moved}/scans"))) == 2
+    assert rows(admin.get("/data/workflows")) == before
+    assert admin.post("/data/services/archive", params={"src": moved}).text.strip() == ARCHIVED
+    assert scans(admin, rows) == ["Scout", "T1"]
+    assert "Transferred" in [
+        row["pipeline_name"] for row in rows(admin.get("/data/workflows", params={"project": "P"}))
+    ]
+
+
 def test_a_filter_that_would_keep_the_server_from_all_else_is_not_begun(admin, send, images, rows) -> None:
     """Whoever owns a project writes its filter, and sends the series that it takes longest with."""
     admin.put(OF_P, json={"contents": json.dumps({"list": "\n".join(["a.*b.*c.*d"] * 200)}), "status": "enabled"})
