@@ -84,7 +84,9 @@ def studies_of(instances: Sequence[Instance]) -> list[list[Instance]]:
         If there is no DICOM file among them.
     """
     if not instances:
-        raise BadRequest("The upload has no DICOM file.")
+        raise BadRequest(
+            "The upload has no DICOM file. Send what the scanner wrote; other files are kept in a resource."
+        )
     studies: dict[str, list[Instance]] = {}
     for instance in instances:
         studies.setdefault(instance.series.study_instance_uid, []).append(instance)

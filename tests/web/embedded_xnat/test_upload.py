@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import dicom_series, until
+from .conftest import dicom_series, until, zipped
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -121,6 +121,44 @@ def test_what_is_refused_is_said_in_a_sentence_and_the_others_get_in(page, clien
     until(page, f"{STATUS} === 'It is stored.'")
 
 
+def test_what_cannot_be_stored_is_not_offered_to_be_sent_again_and_what_can_is(page, tmp_path: Path):
+    (tmp_path / "letters.zip").write_bytes(zipped({"letter.txt": b"no DICOM"}))
+    write_study(tmp_path / "new", "1.2.7.9", "D9")
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, tmp_path / "letters.zip", tmp_path / "new")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('13 files')")
+    page.fill("#session", "two words")
+    page.click("[data-part=send]")
+    refused = "One was refused for the reason below; choose other files instead."
+    until(page, f"{STATUS} === 'Nothing is stored. {refused} Upload sends the one that is missing again.'")
+    texts = page.locator(".ar-job-text").all_inner_texts()
+    assert texts[0].endswith("other files are kept in a resource.")
+    assert texts[1].endswith("Correct it above, then send it again.")
+    page.fill("#session", "D9_MR1")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'It is stored.'")
+    page.click("[data-part=clear]")
+    drop_from_disk(page, tmp_path / "letters.zip")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('letters.zip')")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'Nothing is stored. {refused}'")
+    assert page.is_disabled("[data-part=send]")
+
+
+def test_an_upload_that_the_network_broke_is_sent_again(page, client, tmp_path: Path):
+    write_study(tmp_path / "late", "1.2.7.10", "D10")
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, tmp_path / "late")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('12 files')")
+    page.context.set_offline(True)
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'Nothing is stored. Upload sends the one that is missing again.'")
+    page.context.set_offline(False)
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'It is stored.'")
+    assert client.get("/data/projects/DEMO/experiments/D10_MR1").status_code == 200
+
+
 def test_a_drop_without_files_or_without_dicom_says_so(page, tmp_path: Path):
     page.goto("/projects/DEMO/upload")
     (tmp_path / "empty").mkdir()
@@ -130,5 +168,6 @@ def test_a_drop_without_files_or_without_dicom_says_so(page, tmp_path: Path):
     drop_from_disk(page, tmp_path / "letter.txt")
     until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('letter.txt')")
     page.click("[data-part=send]")
-    until(page, f"{STATUS}.startsWith('There is no DICOM among these files.')")
+    until(page, f"{STATUS}.startsWith('There is no DICOM among these files, so nothing was sent.')")
+    assert page.is_disabled("[data-part=send]")
     assert page.complaints == []

@@ -12,6 +12,17 @@ export interface Job {
 /** What was sent whole may be stored, whether or not its answer comes back. */
 const LOOK_FIRST = "It was sent already, so the archive may have stored it; look there before you send it again.";
 
+/** What may help with what was refused: the same once more, other words in the form, or nothing but other files. */
+export type Remedy = "again" | "form" | "none";
+
+const PASSING = new Set([0, 408, 425, 429]);
+const OF_THE_FORM = new Set([409, 417]);
+
+export function remedyOf(status: number): Remedy {
+  if (PASSING.has(status) || status >= 500) return "again";
+  return OF_THE_FORM.has(status) ? "form" : "none";
+}
+
 export type Outcome =
   | { readonly kind: "done"; readonly answer: string }
   | { readonly kind: "refused"; readonly status: number; readonly text: string }

@@ -1,12 +1,13 @@
 // The upload page: what is chosen becomes jobs, one DICOM study or one set of files each, sent one after the other.
 import { type Chosen, dropped, picked } from "./chosen";
 import { byStudy } from "./dicom";
-import { amount, type Job, JobRow, type Outcome } from "./jobs";
+import { amount, type Job, JobRow, type Outcome, remedyOf } from "./jobs";
 import { tarOf } from "./tar";
 
-const NO_DICOM = "There is no DICOM among these files. To keep them as they are, upload them as files.";
+const NO_DICOM = "There is no DICOM among these files, so nothing was sent. Choose what the scanner wrote; other files are kept as files of the project.";
 const CONFLICT = 409;
 const CHOSEN_ABOVE = "What happens to a session that is there already is chosen above.";
+const CORRECT_ABOVE = "Correct it above, then send it again.";
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
 
 function element<T extends HTMLElement>(id: string): T {
@@ -101,8 +102,12 @@ class UploadPage {
     const stop = this.setBusy(true);
     try {
       const jobs = this.rest.length > 0 ? this.rest : await this.jobs(stop);
-      if (jobs.length === 0) this.say(stop.aborted ? "Stopped. Nothing was sent." : NO_DICOM);
-      else await this.sendAll(jobs, stop);
+      if (jobs.length > 0) await this.sendAll(jobs, stop);
+      else if (stop.aborted) this.say("Stopped. Nothing was sent.");
+      else {
+        this.say(NO_DICOM);
+        this.chosen = []; // to send them once more would not help
+      }
     } catch {
       this.say("One of the files cannot be read any more. Is its disk still there? Nothing was sent.");
     } finally {
@@ -110,7 +115,7 @@ class UploadPage {
     }
   }
 
-  /** Send one after the other; what did not get in is what the next press of the button sends. */
+  /** Send one after the other; what did not get in, and may, is what the next press of the button sends. */
   private async sendAll(jobs: readonly Job[], stop: AbortSignal): Promise<void> {
     const template = element<HTMLTemplateElement>("queue-row");
     const rows = jobs.map((job) => new JobRow(job, template));
@@ -118,13 +123,15 @@ class UploadPage {
     stop.addEventListener("abort", () => rows.forEach((row) => row.cancel()));
     if (stop.aborted) rows.forEach((row) => row.cancel());
     this.rest = [];
+    let lost = 0;
     for (const [place, row] of rows.entries()) {
       if (rows.length > 1 && !stop.aborted) this.say(`Sending ${place + 1} of ${rows.length}`);
       const outcome = await row.send();
       this.show(row, outcome);
-      if (outcome.kind !== "done") this.rest.push(row.job);
+      if (outcome.kind === "refused" && remedyOf(outcome.status) === "none") lost += 1;
+      else if (outcome.kind !== "done") this.rest.push(row.job);
     }
-    this.finished(rows.length);
+    this.finished(rows.length, lost);
   }
 
   /** Begin or end work that can be stopped. */
@@ -141,14 +148,18 @@ class UploadPage {
     this.part("status").textContent = text;
   }
 
-  private finished(count: number): void {
+  /** Say what came of it; `lost` were refused for good. */
+  private finished(count: number, lost: number): void {
     const left = this.rest.length;
-    if (left > 0) {
-      const got = count === left ? "Nothing is stored." : `${count - left} of ${count} ${count - left === 1 ? "is" : "are"} stored.`;
-      this.say(`${got} Upload sends ${left === 1 ? "the one that is" : `the ${left} that are`} missing again.`);
+    const stored = count - left - lost;
+    if (left === 0) this.chosen = []; // the page stays as it is: nothing jumps below the reader's eyes
+    if (left + lost > 0) {
+      const said = [stored === 0 ? "Nothing is stored." : `${stored} of ${count} ${stored === 1 ? "is" : "are"} stored.`];
+      if (lost > 0) said.push(`${lost === 1 ? "One was" : `${lost} were`} refused for the reason below; choose other files instead.`);
+      if (left > 0) said.push(`Upload sends ${left === 1 ? "the one that is" : `the ${left} that are`} missing again.`);
+      this.say(said.join(" "));
       return;
     }
-    this.chosen = []; // the page stays as it is: nothing jumps below the reader's eyes
     this.say(count === 1 ? "It is stored." : `All ${count} are stored.`);
     this.part("back").textContent = "Look at it";
     this.part("back").classList.add("btn-primary");
@@ -209,10 +220,15 @@ class UploadPage {
 
   private show(row: JobRow, outcome: Outcome): void {
     if (outcome.kind === "cancelled") row.say("stopped", outcome.text);
-    else if (outcome.kind === "refused") row.say("not stored", outcome.status === CONFLICT ? `${outcome.text} ${CHOSEN_ABOVE}` : outcome.text);
+    else if (outcome.kind === "refused") row.say("not stored", [outcome.text, advice(outcome.status)].join(" ").trim());
     else if (this.isFiles) row.say("stored", duplicates(outcome.answer));
     else row.say("stored", "", sessionLink(outcome.answer));
   }
+}
+
+function advice(status: number): string {
+  if (remedyOf(status) !== "form") return "";
+  return status === CONFLICT ? CHOSEN_ABOVE : CORRECT_ABOVE;
 }
 
 /** Say which files were there already and stayed. */

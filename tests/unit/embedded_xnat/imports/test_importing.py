@@ -320,7 +320,7 @@ def test_damaged_files_are_said_to_be_no_dicom(send, dicom, zip_of, cut) -> None
     noise = dicom()[:132] + bytes(range(256)) * 4
     for damaged in (dicom()[:cut], noise):
         answer = send(zip_of(a=damaged), project="P")
-        assert (answer.status_code, answer.json()["detail"]) == (400, "The upload has no DICOM file.")
+        assert (answer.status_code, answer.json()["detail"][:29]) == (400, "The upload has no DICOM file.")
 
 
 def bomb() -> bytes:
