@@ -1,6 +1,7 @@
 """Imports folders that lie in the inbox of the server, in the background. May import SQLModel.
 
-Files whose name ends in ``.xar`` are imported as XARs, each by itself; of the others those that are DICOM.
+Files whose name ends in ``.xar`` are imported as XARs, each by itself; of the others those that are DICOM. As in XNAT,
+what is refused keeps nothing else from being imported; it stays in the folder, and the request says why.
 Only below the inbox folder of the settings; people who may not do everything only below the folder of a project there
 that they may write to, ``INBOX/PROJECT``.
 """
@@ -8,8 +9,8 @@ that they may write to, ``INBOX/PROJECT``.
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,40 @@ XAR_SUFFIX = ".xar"
 #: Parameters that a request object shows, and that are kept for the import.
 KEPT = ("PROJECT_ID", "SUBJECT_ID", "EXPT_LABEL", "project", "subject", "session", "overwrite", "quarantine", "dest",
         "prearchive_code", "rename", "Ignore-Unparsable")  # fmt: skip
+
+
+@dataclass
+class _Outcome:
+    """What came of a folder.
+
+    Parameters
+    ----------
+    uris
+        Addresses of what was imported.
+    refusals
+        Why something was not, a sentence each; files are counted, not named, since names can name people.
+    taken
+        Files that were imported.
+    """
+
+    uris: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    taken: list[Path] = field(default_factory=list)
+
+    @contextmanager
+    def part(self, what: str = "") -> Iterator[None]:
+        """Import a part of the folder; that it is refused is noted, under what it is called."""
+        try:
+            with disk_errors():
+                yield
+        except Unavailable:
+            raise
+        except ServiceError as error:
+            self.refusals.append(what + error.detail)
+        except OSError as error:
+            without_paths(error)
+            logger.exception("a part of the inbox cannot be read")
+            self.refusals.append(f"{what}It cannot be read; see the log of the server.")
 
 
 class Inbox:
@@ -99,50 +134,45 @@ class Inbox:
     def carry_out(self, row: InboxRequestRow) -> None:
         """Import what a request names, and note what came of it."""
         self._note(row, status="Importing")
-        visitor = Visitor(row.username, everything=row.has_every_right)
-        try:
-            uris, taken = self._import(visitor, row)
-        except Unavailable:
-            raise
-        except ServiceError as error:
-            self._note(row, status="Failed", result=error.detail)
-            return
-        except OSError as error:
-            without_paths(error)
-            logger.exception("a folder of the inbox cannot be read")
-            self._note(row, status="Failed", result="The folder cannot be read; see the log of the server.")
-            return
+        outcome = _Outcome()
+        with outcome.part():
+            self._import(Visitor(row.username, everything=row.has_every_right), row, outcome)
+        status = "Failed" if outcome.refusals else "Completed"
+        self._note(row, status=status, result="\n".join([*outcome.uris, *outcome.refusals]))
         if row.is_cleaned_up:
-            self._clean_up(Path(row.path), taken)
-        self._note(row, status="Completed", result="\n".join(uris))
+            self._clean_up(Path(row.path), outcome.taken)
 
-    def _import(self, visitor: Visitor, row: InboxRequestRow) -> tuple[list[str], list[Path]]:
-        files, options = self._archive.files, _options(row.parameters)
+    def _import(self, visitor: Visitor, row: InboxRequestRow, outcome: _Outcome) -> None:
+        options = _options(row.parameters)
         if row.status == "Importing" and options.overwrite is None:  # a kill cut it off: what it stored stays
             options = replace(options, overwrite=Overwrite.APPEND)
-        upload = Upload()
-        taken: dict[Path, Path] = {}
         with self._archive.read() as session:
             source = self._checked(session, visitor, row.path, options)
         found = list(_files_below(source))
         xars = [path for path in found if _is_xar(path)]
-        uris: list[str] = []
-        for path in xars:
-            with ExitStack() as stack, disk_errors():
-                received = [(path.name, copied(path, files, stack))]
-                uris += XarImporter(self._archive, visitor, self._id_prefix).run(received, options, stack)
-        with ExitStack() as stack, disk_errors():
-            for path in found:
-                if _is_xar(path):
-                    continue
-                if not is_dicom(path):
-                    upload.left_out += 1
-                elif upload.add(path.name, stored := copied(path, files, stack)):
-                    taken[stored.temporary] = path
+        for place, path in enumerate(xars, start=1):
+            what = f"XAR {place} of {len(xars)}, in the order of their paths: " if len(xars) > 1 else ""
+            with outcome.part(what), ExitStack() as stack:
+                received = [(path.name, copied(path, self._archive.files, stack))]
+                importer = XarImporter(self._archive, visitor, self._id_prefix)
+                outcome.uris += importer.run(received, options, stack)
+                outcome.taken.append(path)
+        with outcome.part("Images: " if xars else ""), ExitStack() as stack:
+            upload, taken = self._upload([path for path in found if not _is_xar(path)], stack)
             if upload.instances or not xars:
-                importer = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
-                uris += importer.run(upload, options, stack)
-        return uris, [*xars, *(path for temporary, path in taken.items() if temporary not in upload.filtered)]
+                importer_of_images = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
+                outcome.uris += importer_of_images.run(upload, options, stack)
+                outcome.taken += [path for temporary, path in taken.items() if temporary not in upload.filtered]
+
+    def _upload(self, found: list[Path], stack: ExitStack) -> tuple[Upload, dict[Path, Path]]:
+        """Copy the images among some files; return where each copy is from, too."""
+        upload, taken = Upload(), dict[Path, Path]()
+        for path in found:
+            if not is_dicom(path):
+                upload.left_out += 1
+            elif upload.add(path.name, stored := copied(path, self._archive.files, stack)):
+                taken[stored.temporary] = path
+        return upload, taken
 
     def _clean_up(self, source: Path, taken: list[Path]) -> None:
         """Remove the files that were imported, and folders that are empty then."""

@@ -85,6 +85,59 @@ def test_xars_of_the_inbox_are_imported_beside_images(ask, inbox, dicom, admin, 
     assert (inbox / "P" / "broken.xar").exists()
 
 
+def write_xar(path: Path, label: str, content: bytes = b"bytes") -> None:
+    spaces = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    file = '<xnat:resources><xnat:resource label="R" URI="f.bin" xsi:type="xnat:resource"/></xnat:resources>'
+    subject = "<xnat:subject_ID>S1</xnat:subject_ID>"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "s.xml", f'<xnat:MRSession {spaces} project="P" label="{label}">{file}{subject}</xnat:MRSession>'
+        )
+        archive.writestr("f.bin", content)
+
+
+def test_a_xar_that_is_refused_keeps_no_other_out_and_a_second_try_changes_nothing(
+    ask, inbox, dicom, admin, rows, session_uri
+) -> None:
+    """Each file has its outcome, by its place: names of files can be names of people."""
+    folder = inbox / "P"
+    for label in ("A", "C"):
+        write_xar(folder / f"{label}.xar", label)
+    (folder / "B.xar").write_bytes(b"no archive")
+    (folder / "image").write_bytes(dicom())
+    of = "/data/archive/projects/P/subjects/S1/experiments/"
+    broken = "XAR 2 of 3, in the order of their paths: The body is neither a zip nor a tar archive."
+    found = ask("P", PROJECT_ID="P")
+    assert (found["status"], found["resolution"].splitlines()) == ("Failed", [f"{of}A", f"{of}C", ARCHIVED, broken])
+    assert sorted(path.name for path in folder.iterdir()) == ["A.xar", "B.xar", "C.xar", "image"]
+
+    def there() -> list[list[dict[str, str]]]:
+        return [rows(admin.get(f"/data/projects/P/experiments/{label}/files")) for label in ("A", "C")]
+
+    before = there()
+    (folder / "image").unlink()
+    again = ask("P", PROJECT_ID="P")
+    lines = again["resolution"].splitlines()
+    assert (again["status"], [line.rpartition(": ")[2][:22] for line in lines]) == (
+        "Failed",
+        ["Session already exists", "The body is neither a ", "Session already exists"],
+    )
+    assert there() == before
+    write_xar(folder / "B.xar", "B")
+    mended = ask("P", PROJECT_ID="P", overwrite="append", cleanupAfterImport="true")
+    assert (mended["status"], mended["resolution"].split()) == ("Completed", [f"{of}A", f"{of}B", f"{of}C"])
+    assert (there(), not folder.exists()) == (before, True)
+
+
+def test_what_a_folder_brought_in_is_cleaned_up_though_something_else_was_refused(
+    ask, inbox, admin, session_uri
+) -> None:
+    write_xar(inbox / "P" / "A.xar", "A")
+    (inbox / "P" / "B.xar").write_bytes(b"no archive")
+    assert ask("P", PROJECT_ID="P", cleanupAfterImport="true")["status"] == "Failed"
+    assert [path.name for path in (inbox / "P").iterdir()] == ["B.xar"]
+
+
 def test_what_was_imported_is_cleaned_up_when_asked_for_and_nothing_else(ask, inbox, dicom) -> None:
     (inbox / "P" / "visit").mkdir()
     (inbox / "P" / "visit" / "a").write_bytes(dicom())
