@@ -253,7 +253,7 @@ def begin(change: Change, row: PrearchiveRow, status: str, *, also: frozenset[st
     ------
     PrearchiveBusy
     """
-    found = change.session.get(PrearchiveRow, row.number)
+    found = change.session.get(PrearchiveRow, row.number, with_for_update=True)
     if found is None:
         raise NoSuchObject("session in the prearchive")
     if found.status not in AT_REST | also:

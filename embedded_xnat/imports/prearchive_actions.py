@@ -5,13 +5,13 @@ in the background begins anew after the next start; what somebody waited for is 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from embedded_xnat.anonymize import service as anonymize
 from embedded_xnat.anonymize.rewriting import Names
@@ -291,20 +291,21 @@ class Actions:
 
         What was left to the background is queued anew; what somebody waited for is READY again.
         """
+        begun = select(PrearchiveRow).where(col(PrearchiveRow.status).in_(list(STATUS_OF.values())))
         with self.archive.read() as session:
-            if not self._cut_off(session):
+            if not self._without_worker(session.exec(begun)):
                 return
         with self.archive.change() as change:
-            for row in self._cut_off(change.session):
+            # held while it is looked at: a commit whose answer got lost may still be on its way in the database
+            for row in self._without_worker(change.session.exec(begun.with_for_update())):
                 if row.errand:
                     row.status = _queued(errand_of(row.errand)[0])
                 else:
                     _rest(row, READY)
                 change.session.add(row)
 
-    def _cut_off(self, session: Session) -> list[PrearchiveRow]:
-        begun = select(PrearchiveRow).where(col(PrearchiveRow.status).in_(list(STATUS_OF.values())))
-        return [row for row in session.exec(begun) if row.number not in self.archive.at_work]
+    def _without_worker(self, begun: Iterable[PrearchiveRow]) -> list[PrearchiveRow]:
+        return [row for row in begun if row.number not in self.archive.at_work]
 
 
 def _queued(errand: Errand) -> str:

@@ -6,10 +6,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
+from embedded_xnat.db.tables import PrearchiveRow
+from embedded_xnat.domain.roles import Visitor
+from embedded_xnat.imports.prearchive import begin
+from embedded_xnat.imports.prearchive_actions import Errand
 from embedded_xnat.settings import EmbeddedXnatSettings
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
@@ -92,3 +97,51 @@ def test_imports_and_the_prearchive_are_kept_in_postgresql_too(settings: Embedde
         assert answer.status_code == 200, answer.text
         files = client.get("/data/projects/P/experiments/SUBJ_MR/scans/5/files").json()["ResultSet"]["Result"]
         assert len(files) == 2
+
+
+@pytest.mark.parametrize("what", ["put right", "begun"])
+def test_a_session_of_the_prearchive_is_held_from_the_look_at_it_to_the_change(settings, what: str) -> None:
+    """What another transaction writes in between would be lost, or half of it: here it cannot write."""
+    with TestClient(create_app(settings)) as client:
+        client.app.state.import_worker.stop()
+        archive, actions = client.app.state.archive, client.app.state.import_worker._actions
+        errand = Errand("rebuild").as_data(Visitor("admin", everything=True))
+        with archive.change() as change:
+            row = PrearchiveRow(
+                project_id="P",
+                stamp="20260203_091500123",
+                folder="E",
+                subject_label="S",
+                session_label="E",
+                status="BUILDING" if what == "put right" else "READY",
+                uploaded_by="admin",
+                errand=errand,
+            )
+            change.session.add(row)
+            change.session.flush()
+            number = row.number
+        other = create_engine(settings.database_url)
+        meanwhile: list[str] = []
+
+        def write_meanwhile(_connection, _cursor, statement: str, *_: object) -> None:
+            if "FROM prearchive_session" not in statement:
+                return
+            try:
+                with other.begin() as connection:
+                    held = "SELECT status FROM prearchive_session WHERE number = :number FOR UPDATE NOWAIT"
+                    meanwhile.append(connection.execute(text(held), {"number": number}).scalar_one())
+            except OperationalError:
+                meanwhile.append("held")
+
+        event.listen(archive.database.engine, "after_cursor_execute", write_meanwhile)
+        if what == "put right":
+            actions.put_right()
+        else:
+            with archive.change() as change:
+                begin(change, row, "MOVING")
+        event.remove(archive.database.engine, "after_cursor_execute", write_meanwhile)
+        other.dispose()
+        assert meanwhile[-1] == "held"
+        with archive.read() as session:
+            status = session.get(PrearchiveRow, number).status
+        assert status == ("QUEUED_BUILDING" if what == "put right" else "MOVING")
