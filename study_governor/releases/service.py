@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
@@ -35,15 +36,38 @@ class TableFormat(StrEnum):
         return "text/csv" if self is TableFormat.CSV else "application/json"
 
 
+class ReleaseState(StrEnum):
+    """What there is of a study's release: rows, or why there are none."""
+
+    NONE = "none"  # nothing was released yet
+    EMPTY = "empty"  # what was released has been withdrawn
+    ELSEWHERE = "elsewhere"  # only sessions of sites that somebody may not see
+    THERE = "there"
+
+
 def table_file(releases_dir: Path, study: str, *, form: TableFormat = TableFormat.CSV) -> Path:
     """Return where the table of a study is, once something was released."""
     name = checked_label(study, what="study")
     return releases_dir / name / f"{name}.{form.value}"
 
 
-def has_release(releases_dir: Path | None, study: str) -> bool:
-    """Tell whether a study released anything yet."""
-    return releases_dir is not None and table_file(releases_dir, study).is_file()
+def release_state(session: Session, releases_dir: Path | None, study: str, *, reach: Reach) -> ReleaseState:
+    """Return what of a study's release there is now, for somebody who may see what `reach` says."""
+    if releases_dir is None:
+        return ReleaseState.NONE
+    try:
+        with table_file(releases_dir, study).open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            first = next(rows, None)
+            if first is None:
+                return ReleaseState.EMPTY
+            if reach.covers(study, None):
+                return ReleaseState.THERE
+            seen = _sessions_seen(session, study, reach=reach)
+            is_seen = any((row["subject"], row["session"]) in seen for row in chain([first], rows))
+            return ReleaseState.THERE if is_seen else ReleaseState.ELSEWHERE
+    except (FileNotFoundError, NotADirectoryError):
+        return ReleaseState.NONE
 
 
 def released_table(session: Session, releases_dir: Path | None, study: str, *, form: TableFormat, reach: Reach) -> str:
@@ -61,13 +85,18 @@ def released_table(session: Session, releases_dir: Path | None, study: str, *, f
         raise NothingReleased(study) from None
     if reach.covers(study, None):
         return text
+    return rows_of(text, _sessions_seen(session, study, reach=reach), form=form)
+
+
+def _sessions_seen(session: Session, study: str, *, reach: Reach) -> set[tuple[str, str]]:
+    """Return labels of subject and session of what somebody may see of a study."""
     query = (
         select(SubjectRow.label, ExperimentRow.label)
         .join(ExperimentRow, col(SubjectRow.id) == ExperimentRow.subject_id)
         .join(CohortRow, col(CohortRow.id) == ExperimentRow.cohort_id)
         .where(CohortRow.label == study, reach.sessions())
     )
-    return rows_of(text, set(session.exec(query).all()), form=form)
+    return set(session.exec(query).all())
 
 
 def rows_of(text: str, sessions: Container[tuple[str, str]], *, form: TableFormat) -> str:

@@ -20,7 +20,7 @@ from study_governor.contract.states import StateKind
 from study_governor.db.tables import CohortRow, StateRow, WorkflowRow
 from study_governor.measurements.service import find_artifact
 from study_governor.reach import WRITE, Reach, reach_of
-from study_governor.releases.service import has_release, table_file
+from study_governor.releases.service import ReleaseState, release_state, table_file
 from study_governor.services import SESSION_TOPIC, Services
 from study_governor.web import dashboard
 from study_governor.web.chart import chart_of
@@ -188,7 +188,10 @@ def _dashboard(request: Request, governor: Services, reach: Reach) -> dict[str, 
             "chart": chart_of(days),
             "attention_words": attention_words,
             "dicom": settings,
-            "released": {study.label for study in studies if has_release(settings.releases_dir, study.label)},
+            "releases": {
+                study.label: release_state(uow.session, settings.releases_dir, study.label, reach=reach)
+                for study in studies
+            },
             "has_gateway": settings.gateway_url is not None,
         }
 
@@ -225,14 +228,16 @@ def _kinds(session: Session) -> dict[str, StateKind]:
 
 def _session(request: Request, governor: Services, principal: Principal, experiment_id: int) -> dict[str, Any]:
     with governor.database.read() as uow:
-        view = view_session(governor, uow.session, experiment_id, reach=reach_of(principal))
-    study, site = view.record.cohort.label, view.record.site
-    folder = request.app.state.settings.releases_dir
+        reach, folder = reach_of(principal), request.app.state.settings.releases_dir
+        view = view_session(governor, uow.session, experiment_id, reach=reach)
+        study, site = view.record.cohort.label, view.record.site
+        release = release_state(uow.session, folder, study, reach=reach)
     return {
         "view": view,
         "may_move": principal.holds(WRITE, study=study, site=site),
         "refused": None,
         "reason": "",
         "flow_pages_url": governor.flow_pages_url,
-        "release_file": str(table_file(folder, study)) if folder is not None and has_release(folder, study) else None,
+        "release": release,
+        "release_file": None if release is ReleaseState.NONE else str(table_file(folder, study)),
     }

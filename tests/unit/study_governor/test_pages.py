@@ -110,7 +110,7 @@ def release(releases, *rows):
     """Write a release as the flow does."""
     rows = [{"session": session, "subject": subject, "value": value} for subject, session, value in rows]
     folder = releases / "brain"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "brain.json").write_text(json.dumps(rows, indent=1) + "\n")
     lines = ["session,subject,value", *(f"{row['session']},{row['subject']},{row['value']}" for row in rows)]
     (folder / "brain.csv").write_text("\n".join(lines) + "\n")
@@ -150,6 +150,24 @@ def test_of_a_release_somebody_sees_the_rows_of_the_own_sites(browse, house, rel
     assert download(browse("bo"), "csv").text.count("\n") == 3
     assert download(other, "csv").status_code == 404
     assert download(browse("reader"), "csv").status_code == 403
+
+
+def test_a_release_without_a_session_is_not_offered_but_told(anna, browse, house, releases):
+    session, _ = house.in_review(label="s1", subject="b", site="rtd")
+    house.new_session(label="s1", subject="a", site="ams")
+    path = release(releases, ("b", "s1", 2.5))
+    with house.database.write() as uow:
+        set_variables(uow.session, session, {"release": str(path)})
+    assert "No session of your sites is released now" in browse("ams").html("/")
+    assert "released now" not in anna.html("/")
+    release(releases)
+    for page in ("/", f"/sessions/{session}"):
+        html = anna.html(page)
+        assert "No session is released now" in html
+        assert "release.csv" not in html
+        assert str(path) not in html
+    answer = anna.client.get("/api/v2/cohorts/brain/release.json", headers=anna.headers)
+    assert answer.json() == []
 
 
 def test_a_study_that_released_nothing_says_so(anna, house):
