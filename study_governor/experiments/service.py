@@ -125,6 +125,9 @@ class Experiments:
                 raise ThingUnknown("session", label)
             elif row.site is not None and said.site not in {None, row.site}:
                 raise SiteDiffers(label, site=row.site)
+            elif row.scandate_is_arrival and not said.scandate_is_arrival:  # images that came later carry a date
+                row.scandate, row.scandate_offset_min = _with_offset(said.scandate)
+                row.scandate_is_arrival = False
             row.site = row.site or said.site
             row.freetext = said.freetext or row.freetext
             is_changed = (
@@ -184,15 +187,15 @@ class Experiments:
         workflow_label: str | None,
     ) -> ExperimentRow:
         stored = self._workflows.by_label(uow.session, workflow_label)
-        offset = scandate.utcoffset()
+        moment, offset_min = _with_offset(scandate)
         assert subject.id is not None
         assert cohort.id is not None
         row = ExperimentRow(
             subject_id=subject.id,
             cohort_id=cohort.id,
             label=checked_label(label, what="session"),
-            scandate=scandate if scandate.tzinfo else scandate.replace(tzinfo=UTC),
-            scandate_offset_min=int(offset.total_seconds() // 60) if offset is not None else 0,
+            scandate=moment,
+            scandate_offset_min=offset_min,
             workflow_id=stored.id,
             state_id=stored.state_ids[stored.workflow.root.label],
         )
@@ -333,6 +336,14 @@ class Experiments:
             action_of(action, stored, [execution for execution in executions if execution.action_id == action.id])
             for action in actions
         ]
+
+
+def _with_offset(moment: datetime) -> tuple[datetime, int]:
+    """Return a moment, in UTC where it names no zone, and its offset from UTC in minutes."""
+    offset = moment.utcoffset()
+    if offset is None:
+        return moment.replace(tzinfo=UTC), 0
+    return moment, int(offset.total_seconds() // 60)
 
 
 def _conditions(wanted: SessionFilter) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -314,6 +314,21 @@ def test_a_session_whose_images_changed_begins_again_and_old_answers_move_nothin
         ("restarted", "arrived"),
     ]
     assert "images" in client.actions(session.id)[-1].freetext
+
+
+def test_a_session_has_the_date_of_images_that_came_later_and_keeps_it(client):
+    day = datetime(2024, 7, 1, tzinfo=UTC)
+
+    def put(scandate, **said):
+        return client.put_experiment("brain", "sub1", "s1", scandate=scandate, workflow_label="brain_v1", **said)
+
+    assert put(day, scandate_is_arrival=True).scandate_is_arrival
+    assert put(day + timedelta(days=1), scandate_is_arrival=True).scandate == day, "of the first arrival"
+    dated = put(SCANNED)
+    assert (dated.scandate, dated.scandate_is_arrival) == (SCANNED, False)
+    (listed,) = client.experiments(cohort="brain")
+    assert not listed.scandate_is_arrival
+    assert put(day, scandate_is_arrival=True).scandate == put(day).scandate == SCANNED
 
 
 def test_a_session_at_rest_begins_again_when_more_images_arrive(client, flows):
