@@ -58,8 +58,9 @@ def chart_of(days: Sequence[DayShown]) -> Chart:
     --------
     >>> from datetime import date
     >>> from study_governor.web.dashboard import DayShown
-    >>> chart_of([DayShown(date(2024, 5, 1), 4, 2)]).bars[0].ended_height
-    39.0
+    >>> bar = chart_of([DayShown(date(2024, 5, 1), 4, 2)]).bars[0]
+    >>> bar.ended_height, bar.label
+    (39.0, '2024-05-01')
     """
     most = max([1, *(max(day.registered, day.ended) for day in days)])
     step = WIDTH / max(1, len(days))
@@ -83,6 +84,6 @@ def chart_of(days: Sequence[DayShown]) -> Chart:
 
 
 def _label(day: date, *, number: int, count: int) -> str:
-    """Name the first day, the last one, and every fourth between."""
+    """Name the last day and every fourth before it, as the rest of the page writes dates."""
     from_end = count - 1 - number
-    return f"{day.day}.{day.month}." if from_end % 4 == 0 else ""
+    return day.isoformat() if from_end % 4 == 0 else ""
