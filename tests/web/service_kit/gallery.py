@@ -109,6 +109,10 @@ def create_gallery(home: Path, *, accounts: Accounts | None = None) -> FastAPI:
     def events(request: Request, principal: CurrentPrincipal) -> Response:
         return broadcast.response(request, ["clicked"])
 
+    @app.get("/streams")
+    def streams() -> int:
+        return broadcast.listener_count
+
     return app
 
 

@@ -1,7 +1,8 @@
-// htmx with its extension for server-sent events. Every request carries the CSRF token.
+// htmx with its extension for server-sent events, over streams shared by all tabs. Every request carries the CSRF token.
 import htmx from "htmx.org";
 import "htmx-ext-sse";
 import { notify } from "./notices";
+import { SharedStream } from "./shared_stream";
 
 declare global {
   interface Window {
@@ -9,6 +10,7 @@ declare global {
   }
 }
 window.htmx = htmx;
+Object.assign(htmx, { createEventSource: (address: string) => new SharedStream(address) });
 
 interface Failure {
   xhr: XMLHttpRequest;

@@ -1,5 +1,6 @@
-// Streams of events: one for each address, however many parts of the page listen, and only while the page can be seen. A
-// browser keeps six connections to a site; pages that wait in other tabs must not use them up.
+// Streams of events: one for each address, however many parts of the page listen, and only while the page can be seen:
+// pages that wait in other tabs need no news.
+import { SharedStream } from "../../../../service_kit/web/src/shell/shared_stream";
 
 export interface Listener {
   readonly topic: string;
@@ -9,7 +10,7 @@ export interface Listener {
 }
 
 class Stream {
-  private source: EventSource | null = null;
+  private source: SharedStream | null = null;
   private readonly listeners = new Set<Listener>();
 
   constructor(private readonly address: string) {
@@ -31,12 +32,12 @@ class Stream {
   /** Open it, again too when the server ended it for good. */
   open(): void {
     if (this.listeners.size === 0 || (this.source !== null && this.source.readyState !== EventSource.CLOSED)) return;
-    const source = new EventSource(this.address);
+    const source = new SharedStream(this.address);
     this.source = source;
     for (const listener of this.listeners) this.hear(source, listener);
   }
 
-  private hear(source: EventSource, listener: Listener): void {
+  private hear(source: SharedStream, listener: Listener): void {
     const whileListening = (run: () => void) => () => {
       if (this.source === source && this.listeners.has(listener)) run();
     };

@@ -1,0 +1,5 @@
+// The worker that holds the streams of events for all tabs of a browser that show pages of one log-in.
+import { StreamHub } from "./shell/stream_hub";
+
+const hub = new StreamHub();
+(self as unknown as { onconnect: (event: MessageEvent) => void }).onconnect = (event) => hub.serve(event.ports[0]!);
