@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import SHAPE, dicom_series, until, voxels, zipped
+from .conftest import LONG_LABEL, SHAPE, dicom_series, until, voxels, zipped
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -23,15 +23,39 @@ SIZES = [(1280, "light"), (1280, "dark"), (800, "dark"), (390, "light")]
 
 @pytest.mark.parametrize("page", SIZES, indirect=True, ids=[f"{width} {scheme}" for width, scheme in SIZES])
 def test_no_page_throws_breaks_the_policy_or_is_wider_than_the_window(page):
-    width = page.viewport_size["width"]
     for path in PAGES:
         page.goto(path, wait_until="load")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        cut = (
-            "[...document.querySelectorAll('.cf-table-wrap')].filter((one) => one.scrollWidth > one.clientWidth).length"
-        )
-        assert page.evaluate(cut) == 0, path
+        assert_nothing_is_cut(page)
     assert [each for each in page.complaints if "404" not in each] == []
+
+
+def assert_nothing_is_cut(page) -> None:
+    where = page.url, page.viewport_size
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], where
+    cut = "[...document.querySelectorAll('.cf-table-wrap')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.evaluate(cut) == 0, where
+
+
+def test_long_names_push_nothing_out_of_the_window(page, client):
+    session = f"/projects/DEMO/experiments/{LONG_LABEL}"
+    scan, resource, assessor = (
+        f"{session}/scans/1",
+        f"{session}/resources/{LONG_LABEL}",
+        f"{session}/assessors/QC_{LONG_LABEL}",
+    )
+    described = {"xsiType": "xnat:mrScanData", "type": LONG_LABEL, "quality": "questionable"}
+    client.put(f"/data{scan}", params=described).raise_for_status()
+    client.put(f"/data{scan}/resources/DICOM/files/a.dcm", content=b"x").raise_for_status()
+    client.put(f"/data{resource}/files/{LONG_LABEL}.txt", content=b"x").raise_for_status()
+    client.put(f"/data{assessor}", params={"xsiType": "xnat:qcManualAssessorData"}).raise_for_status()
+    body = zipped(dicom_series("1.2.3.88", name=LONG_LABEL))
+    waiting = client.post("/data/services/import", params={"dest": "/prearchive", "inbody": "true"}, content=body).text
+    for path in (session, scan, resource, assessor, f"{session}/upload", "/projects/DEMO", "/prearchive"):
+        page.goto(path, wait_until="load")
+        for width in (390, 800, 1280):
+            page.set_viewport_size({"width": width, "height": 860})
+            assert_nothing_is_cut(page)
+    client.post("/data/services/prearchive/delete", params={"src": waiting.strip()}).raise_for_status()
 
 
 def test_from_the_project_to_the_voxel(page):
