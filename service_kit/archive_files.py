@@ -21,6 +21,7 @@ from service_kit.errors import InvalidInput, NotFound, Unavailable
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 256 * 1024
+_GOODBYE_S = 2.0  # who ends does not wait for an archive that hangs
 _PASSED_ON = (
     "content-type",
     "content-encoding",
@@ -135,7 +136,8 @@ class ArchiveFiles:
             session, self._session = self._session, None
         if session is not None:
             with suppress(httpx.HTTPError):
-                self._client.delete(f"{self._base_url}/data/JSESSION", headers={"Cookie": f"JSESSIONID={session}"})
+                cookie = {"Cookie": f"JSESSIONID={session}"}
+                self._client.delete(f"{self._base_url}/data/JSESSION", headers=cookie, timeout=_GOODBYE_S)
         self._client.close()
 
     def _open(self, uri: str, *, range_: str | None, if_none_match: str | None) -> httpx.Response:

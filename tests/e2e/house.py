@@ -229,10 +229,9 @@ class House:
 
     def open_task(self, subject: str) -> int | None:
         """Return the id of the open review task of a subject's session."""
-        with httpx.Client(base_url=self.endpoints["site_url"], auth=self.login("annotator"), timeout=30) as client:
-            for row in (
-                client.get("/tasks/api/v1/tasks", params={"status": "queued"}).raise_for_status().json()["tasks"]
-            ):
+        with self.client("annotator") as client:
+            queued = client.get("/tasks/api/v1/tasks", params={"status": "queued"}).raise_for_status().json()["tasks"]
+            for row in queued:
                 task = client.get(f"/tasks/api/v1/tasks/{row['id']}").raise_for_status().json()
                 content = task["content"] if isinstance(task["content"], dict) else json.loads(task["content"])
                 if subject in content["session"]["label"]:
@@ -242,11 +241,11 @@ class House:
     def accept(self, subject: str) -> None:
         """Answer the review of a subject's session through REST, as an annotator's script would."""
         task_id = wait_for(f"the task of {subject}", lambda: self.open_task(subject), timeout_s=20)
-        base_url = self.endpoints["site_url"] + f"/tasks/api/v1/tasks/{task_id}"
-        with httpx.Client(base_url=base_url, auth=self.login("annotator"), timeout=30) as task:
-            claim = task.post("/claim").raise_for_status().json()
+        task = f"/tasks/api/v1/tasks/{task_id}"
+        with self.client("annotator") as client:
+            claim = client.post(f"{task}/claim").raise_for_status().json()
             answer = {"token": claim["token"], "answer": {"decision": "accept", "comment": "whole brain"}}
-            task.post("/submit", json=answer).raise_for_status()
+            client.post(f"{task}/submit", json=answer).raise_for_status()
 
     def release(self) -> list[dict[str, str]]:
         """Return the rows of the study's release."""

@@ -6,50 +6,58 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import context_at, launched
 from tests.e2e.house import House, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(300)]
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-background-networking", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with launched(chromium) as browser:
         yield browser
-        browser.close()
 
 
-def logged_in(browser: Browser, house: House, role: str) -> Page:
-    """Log in through the form; anything the page complains of fails the test."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda e: complaints.append(str(e)))
-    page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
-    page.complaints = complaints
+@pytest.fixture(scope="module")
+def coordinator(browser: Browser, house: House) -> BrowserContext:
+    """The browser of the coordinator."""
+    return logged_in(browser, house, "coordinator")
+
+
+def logged_in(browser: Browser, house: House, role: str) -> BrowserContext:
+    """Log in through the form."""
+    context = context_at(browser, house.endpoints["site_url"])
+    page = context.new_page()
     username, password = house.login(role)
-    page.goto(house.endpoints["site_url"] + "/login")
+    page.goto("/login")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/login" not in url)
+    page.close()
+    return context
+
+
+def page_of(context: BrowserContext) -> Page:
+    """Return a new page; anything it complains of fails the test."""
+    page = context.new_page()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    complaints: list[str] = []
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
+    page.complaints = complaints
     return page
 
 
 def volume_of_task(house: House, task_id: int, folder: Path) -> np.ndarray:
     """Fetch the image that the page shows and return its voxels as the page should see them."""
-    with httpx.Client(base_url=house.endpoints["site_url"], auth=house.login("annotator"), timeout=60) as client:
+    with house.client("annotator") as client:
         answer = client.get(f"/tasks/api/v1/tasks/{task_id}/files/0").raise_for_status()
     path = folder / "image.nii.gz"
     path.write_bytes(answer.content)
@@ -57,16 +65,16 @@ def volume_of_task(house: House, task_id: int, folder: Path) -> np.ndarray:
 
 
 def test_an_annotator_reviews_and_the_coordinator_sees_the_session_move(
-    house: House, browser: Browser, tmp_path: Path
+    house: House, browser: Browser, coordinator: BrowserContext, tmp_path: Path
 ) -> None:
     task_id = wait_for("the task", lambda: house.open_task("BV-001"), timeout_s=30)
-    coordinator = logged_in(browser, house, "coordinator")
+    watched = page_of(coordinator)
     session = house.session("BV-001")
-    coordinator.goto(session["web_uri"])
-    expect(coordinator.locator("body")).to_contain_text("review")
-    coordinator.screenshot(path=tmp_path / "session.png")
+    watched.goto(session["web_uri"])
+    expect(watched.locator("body")).to_contain_text("review")
+    watched.screenshot(path=tmp_path / "session.png")
 
-    page = logged_in(browser, house, "annotator")
+    page = page_of(logged_in(browser, house, "annotator"))
     page.goto(f"{house.endpoints['site_url']}/tasks/")
     expect(page.locator("body")).to_contain_text("brain", ignore_case=True)
     page.goto(f"{house.endpoints['site_url']}/tasks/{task_id}")
@@ -97,9 +105,9 @@ def test_an_annotator_reviews_and_the_coordinator_sees_the_session_move(
     expect(page.locator("#task-panel")).to_contain_text("Answer sent", timeout=10_000)
 
     house.wait_state("BV-001", "released", timeout_s=60)
-    expect(coordinator.locator("body")).to_contain_text("released", timeout=15_000)  # live, without a reload
+    expect(watched.locator("body")).to_contain_text("released", timeout=15_000)  # live, without a reload
     assert page.complaints == []
-    assert coordinator.complaints == []
+    assert watched.complaints == []
 
 
 @pytest.mark.parametrize(
@@ -107,8 +115,10 @@ def test_an_annotator_reviews_and_the_coordinator_sees_the_session_move(
     ["/", "/sessions", "/gateway/", "/gateway/quarantine", "/tasks/", "/account"],
     ids=lambda p: p.strip("/") or "dashboard",
 )
-def test_a_page_fits_says_something_and_breaks_no_rule_of_its_own(house: House, browser: Browser, path: str) -> None:
-    page = logged_in(browser, house, "coordinator")
+def test_a_page_fits_says_something_and_breaks_no_rule_of_its_own(
+    house: House, coordinator: BrowserContext, path: str
+) -> None:
+    page = page_of(coordinator)
     failed: list[str] = []
     page.on("requestfailed", lambda r: failed.append(r.url) if r.failure != "net::ERR_ABORTED" else None)
     page.on(
@@ -129,3 +139,4 @@ def test_a_page_fits_says_something_and_breaks_no_rule_of_its_own(house: House, 
         ".filter(e => !(e.innerText || e.getAttribute('aria-label') || e.title || e.labels?.length || e.value)).map(e => e.outerHTML)"
     )
     assert json.dumps(names) == "[]", "controls without a name"
+    page.close()

@@ -16,6 +16,7 @@ from service_kit.accounts.domain import Role
 from service_kit.accounts.service import Accounts
 from service_kit.flow_orders import MemoryFlowOrders
 from service_kit.web.assets import STATIC_DIR
+from tests.browser import launched
 from tests.conftest import missing
 from tests.integration.gateway.conftest import association, mr_object
 
@@ -23,15 +24,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 PASSWORD = "correct horse battery"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture
@@ -70,10 +62,7 @@ def site(home, tmp_path, receiver):
 
 @pytest.fixture
 def page(chromium, site):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+    with launched(chromium) as browser:
         page = browser.new_page()
         page.goto(f"{site}/login?next=/")
         page.fill("[name=username]", "anna")
@@ -81,7 +70,6 @@ def page(chromium, site):
         page.keyboard.press("Enter")
         page.wait_for_selector("h1")
         yield page
-        browser.close()
 
 
 def test_what_comes_in_shows_up_and_moves_on_without_a_reload(page, receiver):

@@ -24,14 +24,10 @@ from service_kit.flow_orders import MemoryFlowOrders
 from service_kit.web.assets import STATIC_DIR
 from study_governor.app import create_app
 from study_governor.settings import StudyGovernorSettings
+from tests.browser import context_at, launched, new_page
 from tests.unit.study_governor.house import WORKFLOW, House
 
 pytestmark = pytest.mark.browser
-
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-background-networking", "--disable-sync", "--no-first-run",
-]  # fmt: skip
 
 
 @contextmanager
@@ -78,21 +74,19 @@ def site(tmp_path, gateway):
     accounts.database.dispose()
 
 
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with launched(chromium) as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(site, chromium):
-    playwright = pytest.importorskip("playwright.sync_api")
+def page(site, browser):
     _app, url, cookie = site
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
-        context = browser.new_context()
-        context.add_cookies([{"name": "cohortflow_session", "value": cookie, "url": url}])
-        page = context.new_page()
-        page.complaints = []
-        page.on("console", lambda m: page.complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        yield page
-        assert not page.complaints
-        browser.close()
+    page = new_page(context_at(browser, url), cookies=[{"name": "cohortflow_session", "value": cookie, "url": url}])
+    yield page
+    assert not page.complaints
+    page.context.close()
 
 
 def house_of(site):

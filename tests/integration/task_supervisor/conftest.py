@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel
 import numpy as np
@@ -27,10 +29,13 @@ from task_supervisor.app import create_app
 from task_supervisor.client import SupervisorClient
 from task_supervisor.contract.schemas import TaskIn, TaskOut
 from task_supervisor.settings import TaskSupervisorSettings
+from tests.browser import context_at, launched
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = (REPOSITORY / "studies/brain-volumetry/templates/brain_mask_review.yaml").read_text()
-PASSWORD = "a-long-password"
 
 
 @dataclass
@@ -42,6 +47,7 @@ class Site:
     files: dict[str, bytes] = field(default_factory=dict)
     callbacks: list[dict] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def client(self, name: str) -> SupervisorClient:
         return SupervisorClient(f"{self.url}/tasks", self.tokens[name])
@@ -115,12 +121,18 @@ def _root(site: Site, app) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
+@pytest.fixture(scope="module")
+def port() -> int:
+    """The sites of all tests have one address, so that the browser need not load everything for each."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, port: int) -> Iterator[Site]:
+    listener = socket.create_server(("127.0.0.1", port))
     made = Site(tmp_path)
-    config = uvicorn.Config(lambda: None, host="127.0.0.1", port=0, log_level="warning")
-    sock = config.bind_socket()
-    made.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    made.url = f"http://127.0.0.1:{port}"
     settings = TaskSupervisorSettings(
         site_url=made.url,
         accounts_database_url=f"sqlite:///{tmp_path}/accounts.db",
@@ -131,19 +143,20 @@ def site(tmp_path: Path) -> Iterator[Site]:
         xnat_user="service",
         xnat_password="secret",
     )
-    config.app = _root(made, create_app(settings))
     accounts = Accounts.open(settings.accounts_database_url)
     people = {"ada": Role.annotator, "bea": Role.annotator, "coco": Role.coordinator, "flows": Role.admin}
     for name, role in people.items():
-        accounts.create_user(name, PASSWORD, display_name=name.title(), email=f"{name}@example.org")
+        accounts.create_user(name, None, display_name=name.title(), email=f"{name}@example.org")
         accounts.grant(name, role)
         may_answer = role in {Role.annotator, Role.admin}
         scopes = ["supervisor:read", *(["supervisor:answer"] if may_answer else [])]
         made.tokens[name] = accounts.issue_token(
             name, "t", [*scopes, *(["supervisor:write", "supervisor:execute"] if name == "flows" else [])]
         )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+        made.cookies[name] = accounts.start_session(name)
+    app = _root(made, create_app(settings))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.02)
@@ -152,21 +165,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield made
     server.should_exit = True
     thread.join()
-    sock.close()
+    listener.close()
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str):
-    """Headless Chromium with software WebGL."""
-    from playwright.sync_api import sync_playwright
-
+def browser(chromium: str) -> Iterator[Browser]:
     if not (STATIC_DIR / "dist" / "manifest.json").is_file():
         pytest.fail("the front end is not built: ./run setup")
-    flags = [
-        "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-        "--disable-background-networking", "--disable-sync", "--no-first-run",
-    ]  # fmt: skip
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, headless=True, args=flags)
-        yield found
-        found.close()
+    with launched(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture
+def window(browser: Browser, site: Site) -> BrowserContext:
+    """The browser at the address of the site."""
+    return browser.contexts[0] if browser.contexts else context_at(browser, site.url)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import PASSWORD, Site, nifti, read_nifti
+from tests.browser import new_page
+
+from .conftest import Site, nifti, read_nifti
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -57,21 +59,14 @@ COUNT_SLICES = """
 """
 
 
-def opened(site: Site, browser, name: str, task_id: int, *, script: str = ""):
-    """Return the page of a task, signed in, with everything that went wrong in `page.troubles`."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+def opened(site: Site, window, name: str, task_id: int, *, script: str = ""):
+    """Return the page of a task, signed in, with everything that went wrong in `page.complaints`."""
+    cookie = {"name": "cohortflow_session", "value": site.cookies[name], "url": site.url}
+    page = new_page(window, cookies=[cookie], height=800)
+    window.new_cdp_session(page).send("Network.clearBrowserCache")  # task 1 of another test has other images
     page.add_init_script(script)
-    page.troubles = []
-    page.on("pageerror", lambda error: page.troubles.append(str(error)))
-    page.on(
-        "console", lambda message: page.troubles.append(message.text) if "Content Security" in message.text else None
-    )
     page.set_default_timeout(120_000)
-    page.goto(f"{site.url}/tasks/login?next=/tasks/{task_id}")
-    page.fill("input[name=username]", name)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(f"**/tasks/{task_id}")
+    page.goto(f"{site.url}/tasks/{task_id}")
     return page
 
 
@@ -96,11 +91,11 @@ def coloured(pixels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_value_under_the_crosshair_is_the_files(site: Site, browser, case):
+def test_the_value_under_the_crosshair_is_the_files(site: Site, window, case):
     data, matrix, more = CASES[case]
     site.files["image.nii.gz"] = nifti(data, matrix, **more)
     values, read_affine = read_nifti(site.files["image.nii.gz"])
-    page = opened(site, browser, "ada", site.make_task(("image", "image.nii.gz")).id)
+    page = opened(site, window, "ada", site.make_task(("image", "image.nii.gz")).id)
     assert ready(page) == "ready"
     chosen = random.Random(3)
     voxels = [tuple(chosen.randrange(count) for count in data.shape) for _ in range(40)]
@@ -116,7 +111,7 @@ def test_the_value_under_the_crosshair_is_the_files(site: Site, browser, case):
     until(lambda: page.inner_text("[data-part=voxel]") == ", ".join(map(str, last)))
     place = [float(part) for part in page.inner_text("[data-part=position]").split(", ")]
     assert place == pytest.approx((read_affine @ [*last, 1])[:3], abs=0.06)
-    assert page.troubles == []
+    assert page.complaints == []
     page.close()
 
 
@@ -129,11 +124,11 @@ def brain_and_mask() -> tuple[bytes, bytes]:
     return nifti(image, matrix), nifti(inside.astype(np.uint8), matrix)
 
 
-def test_an_annotator_claims_looks_and_answers_with_the_keys(site: Site, browser):
+def test_an_annotator_claims_looks_and_answers_with_the_keys(site: Site, window):
     site.files["image.nii.gz"], site.files["mask.nii.gz"] = brain_and_mask()
     first = site.make_task(("image", "image.nii.gz"), ("mask", "mask.nii.gz")).id
     second = site.make_task(("image", "image.nii.gz"), ("mask", "mask.nii.gz")).id
-    page = opened(site, browser, "ada", first)
+    page = opened(site, window, "ada", first)
     assert ready(page) == "ready"
     page.evaluate("cohortflowViewer.setCrosshairVoxel(20, 24, 18)")
     until(lambda: page.inner_text("[data-part=mask-value]") == "1 brain")
@@ -176,18 +171,18 @@ def test_an_annotator_claims_looks_and_answers_with_the_keys(site: Site, browser
     page.keyboard.press("Escape")
     page.keyboard.press("n")
     page.wait_for_url(f"**/tasks/{second}")
-    assert page.troubles == []
+    assert page.complaints == []
     page.close()
 
 
-def test_the_sides_are_named_as_they_are_drawn(site: Site, browser):
+def test_the_sides_are_named_as_they_are_drawn(site: Site, window):
     image = np.zeros((24, 30, 18), np.int16)
     image[2:10, 4:26, 3:15] = (
         900  # the patient's left: the axes of the file run to the right, to the front and to the head
     )
     image[12:22, 4:26, 3:15] = 300
     site.files["image.nii.gz"] = nifti(image, affine((-1, 1, 1), flip=(-1, 1, 1)))
-    page = opened(site, browser, "ada", site.make_task(("image", "image.nii.gz")).id)
+    page = opened(site, window, "ada", site.make_task(("image", "image.nii.gz")).id)
     assert ready(page) == "ready"
     page.click("[data-layout=axial]")
 
@@ -209,10 +204,10 @@ def test_the_sides_are_named_as_they_are_drawn(site: Site, browser):
     page.close()
 
 
-def test_each_volume_goes_to_the_graphics_card_once_and_a_new_window_takes_the_image_alone(site: Site, browser):
+def test_each_volume_goes_to_the_graphics_card_once_and_a_new_window_takes_the_image_alone(site: Site, window):
     site.files["image.nii.gz"], site.files["mask.nii.gz"] = brain_and_mask()
     task_id = site.make_task(("image", "image.nii.gz"), ("mask", "mask.nii.gz")).id
-    page = opened(site, browser, "ada", task_id, script=COUNT_SLICES)
+    page = opened(site, window, "ada", task_id, script=COUNT_SLICES)
     assert ready(page) == "ready"
     slices = 36
     assert page.evaluate("slicesDrawn") <= 2 * slices
@@ -227,9 +222,9 @@ def test_each_volume_goes_to_the_graphics_card_once_and_a_new_window_takes_the_i
     page.close()
 
 
-def test_the_whole_form_is_in_sight_on_a_usual_screen(site: Site, browser):
+def test_the_whole_form_is_in_sight_on_a_usual_screen(site: Site, window):
     site.files["image.nii.gz"], _ = brain_and_mask()
-    page = opened(site, browser, "ada", site.make_task(("image", "image.nii.gz")).id)
+    page = opened(site, window, "ada", site.make_task(("image", "image.nii.gz")).id)
     page.set_viewport_size({"width": 1440, "height": 900})
     assert ready(page) == "ready"
     assert page.evaluate("(e => e.scrollHeight - e.clientHeight)(document.querySelector('.tp-scroll'))") <= 0
@@ -237,10 +232,10 @@ def test_the_whole_form_is_in_sight_on_a_usual_screen(site: Site, browser):
     page.close()
 
 
-def test_a_draft_survives_the_reload_and_a_lost_claim_says_so(site: Site, browser):
+def test_a_draft_survives_the_reload_and_a_lost_claim_says_so(site: Site, window):
     site.files["image.nii.gz"], _ = brain_and_mask()
     task_id = site.make_task(("image", "image.nii.gz")).id
-    page = opened(site, browser, "ada", task_id)
+    page = opened(site, window, "ada", task_id)
     page.click("[data-action=claim]")
     until(lambda: page.is_enabled("input[value=accept]"))
     page.click("label:has(input[value=accept])")
@@ -265,10 +260,10 @@ def test_a_draft_survives_the_reload_and_a_lost_claim_says_so(site: Site, browse
     ("content", "words"),
     [(b"not a nifti at all", "cut short"), (None, "The archive did not give the image"), (b"\x1f\x8b broken", "")],
 )
-def test_an_image_that_cannot_be_shown_is_one_sentence_and_the_form_still_works(site: Site, browser, content, words):
+def test_an_image_that_cannot_be_shown_is_one_sentence_and_the_form_still_works(site: Site, window, content, words):
     if content is not None:
         site.files["image.nii.gz"] = content
-    page = opened(site, browser, "ada", site.make_task(("image", "image.nii.gz")).id)
+    page = opened(site, window, "ada", site.make_task(("image", "image.nii.gz")).id)
     assert ready(page) != "ready"
     assert "The images cannot be shown" in page.inner_text(".tp-picture")
     assert words in page.inner_text("[data-part=failure-text]")
@@ -277,10 +272,10 @@ def test_an_image_that_cannot_be_shown_is_one_sentence_and_the_form_still_works(
     page.close()
 
 
-def test_a_browser_without_webgl_is_told_and_can_still_answer(site: Site, browser):
+def test_a_browser_without_webgl_is_told_and_can_still_answer(site: Site, window):
     site.files["image.nii.gz"], _ = brain_and_mask()
     task_id = site.make_task(("image", "image.nii.gz")).id
-    page = opened(site, browser, "ada", task_id)
+    page = opened(site, window, "ada", task_id)
     page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     page.reload()
     assert "cannot draw volumes" in ready(page)
@@ -290,8 +285,8 @@ def test_a_browser_without_webgl_is_told_and_can_still_answer(site: Site, browse
     page.close()
 
 
-def test_the_queue_follows_by_itself(site: Site, browser):
-    page = opened(site, browser, "ada", site.make_task(("image", "missing.nii.gz")).id)
+def test_the_queue_follows_by_itself(site: Site, window):
+    page = opened(site, window, "ada", site.make_task(("image", "missing.nii.gz")).id)
     page.goto(f"{site.url}/tasks/")
     assert page.locator("tbody tr").count() == 1
     time.sleep(0.5)
@@ -300,14 +295,14 @@ def test_the_queue_follows_by_itself(site: Site, browser):
     page.close()
 
 
-def test_the_page_holds_no_inline_script_and_no_foreign_address(site: Site, browser):
+def test_the_page_holds_no_inline_script_and_no_foreign_address(site: Site, window):
     site.files["image.nii.gz"], _ = brain_and_mask()
     task_id = site.make_task(("image", "image.nii.gz")).id
     asked: list[str] = []
-    page = opened(site, browser, "ada", task_id)
+    page = opened(site, window, "ada", task_id)
     page.on("request", lambda request: asked.append(request.url))
     page.reload()
     assert ready(page) == "ready"
     assert all(url.startswith((site.url, "data:", "blob:")) for url in asked), json.dumps(asked)
-    assert page.troubles == []
+    assert page.complaints == []
     page.close()

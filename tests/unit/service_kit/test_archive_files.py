@@ -182,6 +182,21 @@ def test_a_wrong_password_and_a_silent_archive_are_one_sentence(archive):
     silent.close()
 
 
+def test_closing_does_not_wait_for_an_archive_that_hangs():
+    asked = []
+
+    def archive(request):
+        asked.append((request.method, request.extensions["timeout"]["read"]))
+        return httpx.Response(200, text="A-SESSION")
+
+    files = ArchiveFiles(
+        "http://archive", "service", "pass", client=httpx.Client(transport=httpx.MockTransport(archive))
+    )
+    b"".join(files.stream(FILE)[2])
+    files.close()
+    assert asked[-1] == ("DELETE", 2.0)
+
+
 def test_closing_signs_out(archive):
     files = ArchiveFiles(archive.url, "service", "pass")
     b"".join(files.stream(FILE)[2])

@@ -14,16 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from embedded_xnat.pytest_plugin import EmbeddedXnat, running
 from service_kit.web.assets import STATIC_DIR
+from tests.browser import context_at, launched, new_page
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--no-first-run",
-)
 SHAPE = (12, 20, 16)  # slice, row, column
 LONG_LABEL = "P00_followup_after_24_months_repeated_for_motion_2026"
 
@@ -107,43 +99,29 @@ def client(archive: EmbeddedXnat):
 
 
 @pytest.fixture(scope="module")
-def chromium_browser(chromium: str):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def signed_in(chromium_browser, archive: EmbeddedXnat):
-    """The cookies of the administrator."""
-    context = chromium_browser.new_context(base_url=archive.url)
-    page = context.new_page()
-    page.goto("/projects/DEMO")
-    page.fill("#username", archive.user)
-    page.fill("#password", archive.password)
-    page.press("#password", "Enter")
-    page.wait_for_url("**/projects/DEMO")
-    state = context.storage_state()
-    context.close()
-    return state
+def window(chromium: str, archive: EmbeddedXnat):
+    """A browser, and the cookies of the administrator."""
+    with launched(chromium) as browser:
+        context = context_at(browser, archive.url)
+        page = new_page(context)
+        page.goto("/projects/DEMO")
+        page.fill("#username", archive.user)
+        page.fill("#password", archive.password)
+        page.press("#password", "Enter")
+        page.wait_for_url("**/projects/DEMO")
+        page.close()
+        yield context, context.cookies()
 
 
 @pytest.fixture
-def page(chromium_browser, archive: EmbeddedXnat, signed_in, request):
+def page(window, request):
     """A page with everything that went wrong in `complaints`."""
+    context, signed_in = window
     width, scheme = getattr(request, "param", (1280, "light"))
-    context = chromium_browser.new_context(
-        base_url=archive.url, storage_state=signed_in, viewport={"width": width, "height": 860}, color_scheme=scheme
-    )
-    page = context.new_page()
+    page = new_page(context, cookies=signed_in, width=width, scheme=scheme)
     page.set_default_timeout(60_000)
-    page.complaints = []
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda m: page.complaints.append(m.text) if m.type == "error" else None)
     yield page
-    context.close()
+    page.close()
 
 
 @pytest.fixture

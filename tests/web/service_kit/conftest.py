@@ -6,17 +6,8 @@ import threading
 import pytest
 import uvicorn
 
+from tests.browser import launched
 from tests.web.service_kit.gallery import create_gallery
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +28,8 @@ def gallery_url(tmp_path_factory, built_front_end):
 
 @pytest.fixture(scope="module")
 def chromium_browser(chromium):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with launched(chromium) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,34 +2,30 @@
 
 import pytest
 
+from tests.browser import context_at, new_page
 from tests.web.service_kit.gallery import PASSWORD
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def signed_in(chromium_browser, gallery_url):
-    """The cookies of the coordinator, so that not every test must sign in anew."""
-    context = chromium_browser.new_context(base_url=gallery_url)
-    sign_in(context.new_page())
-    state = context.storage_state()
-    context.close()
-    return state
+def window(chromium_browser, gallery_url):
+    """A browser, and the cookies of the coordinator, so that not every test must sign in anew."""
+    context = context_at(chromium_browser, gallery_url)
+    page = new_page(context)
+    sign_in(page)
+    page.close()
+    return context, context.cookies()
 
 
 @pytest.fixture
-def page(chromium_browser, gallery_url, signed_in, request):
+def page(window, request):
+    context, signed_in = window
     scheme = getattr(request, "param", "light")
-    context = chromium_browser.new_context(
-        base_url=gallery_url, color_scheme=scheme, viewport={"width": 1280, "height": 860}, storage_state=signed_in
-    )
-    page = context.new_page()
-    page.complaints = []
-    page.on("console", lambda m: page.complaints.append(m.text) if m.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page = new_page(context, cookies=signed_in, scheme=scheme)
     page.scheme = scheme
     yield page
-    context.close()
+    page.close()
 
 
 in_both_schemes = pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
