@@ -4,6 +4,7 @@ import hashlib
 import threading
 from typing import Annotated
 
+import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI, Header, Request
