@@ -188,7 +188,7 @@ def test_closing_does_not_wait_for_an_archive_that_hangs():
 
     def archive(request):
         asked.append((request.method, request.extensions["timeout"]["read"]))
-        return httpx.Response(200, text="A-SESSION")
+        return httpx.Response(200, stream=httpx.ByteStream(b"A-SESSION"))
 
     files = ArchiveFiles(
         "http://archive", "service", "pass", client=httpx.Client(transport=httpx.MockTransport(archive))
