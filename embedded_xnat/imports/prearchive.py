@@ -201,7 +201,12 @@ def address_of(row: PrearchiveRow) -> str:
 
 
 def list_sessions(session: Session, visitor: Visitor, project_id: str | None = None) -> list[Row]:
-    """Return the table of sessions a visitor may handle; unassigned ones only for those who may do everything."""
+    """Return the table of sessions a visitor may handle."""
+    return [session_row(row) for row in sessions_to_handle(session, visitor, project_id)]
+
+
+def sessions_to_handle(session: Session, visitor: Visitor, project_id: str | None = None) -> list[PrearchiveRow]:
+    """Return the sessions a visitor may handle; unassigned ones only for those who may do everything."""
     statement = select(PrearchiveRow).order_by(col(PrearchiveRow.number))
     if project_id is not None:
         if not project_id.isprintable():
@@ -213,7 +218,7 @@ def list_sessions(session: Session, visitor: Visitor, project_id: str | None = N
         if row.project_id not in may:
             may[row.project_id] = may_handle(session, visitor, row.project_id)
         if may[row.project_id]:
-            rows.append(session_row(row))
+            rows.append(row)
     return rows
 
 

@@ -89,9 +89,9 @@ def show_prearchive(request: Request, project: Annotated[str, Query(max_length=2
     """Show what waits in the prearchive."""
     visitor = visitor_of(request)
     with archive_of(request).read() as session:
-        rows = prearchive.list_sessions(session, visitor, project or None)
+        waiting = prearchive.sessions_to_handle(session, visitor, project or None)
         targets = [one.id for one in queries.projects(session, visitor, limit=500) if one.may_open]
-    rows.reverse()
+    rows = [{**prearchive.session_row(row), "reasons": row.reasons} for row in reversed(waiting)]
     return pages.render(request, "prearchive.html", {"rows": rows, "project": project, "targets": targets})
 
 

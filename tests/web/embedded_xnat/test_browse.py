@@ -186,7 +186,7 @@ def test_a_project_is_made(page):
     assert "No session yet" in page.inner_text("main")
 
 
-def test_what_waits_in_the_prearchive_is_archived_or_deleted(page, client):
+def test_what_waits_in_the_prearchive_is_archived_merged_or_deleted(page, client):
     for number in (1, 2):
         query = {"dest": "/prearchive", "project": "DEMO", "subject": f"W{number}", "session": f"W{number}_MR1"}
         body = zipped(dicom_series(f"1.2.3.9{number}", name=f"W{number}"))
@@ -195,6 +195,18 @@ def test_what_waits_in_the_prearchive_is_archived_or_deleted(page, client):
     page.click("tr:has-text('W1_MR1') [data-archive]")
     until(page, "!document.body.innerText.includes('W1_MR1')")
     assert client.get("/data/projects/DEMO/experiments/W1_MR1").status_code == 200
+    again = {"dest": "/prearchive", "project": "DEMO", "subject": "W1", "session": "W1_MR1", "inbody": "true"}
+    more = zipped(dicom_series("1.2.3.91", name="W1"))
+    client.post("/data/services/import", params=again, content=more).raise_for_status()
+    page.goto("/prearchive")
+    page.click("tr:has-text('W1_MR1') button:has-text('Archive')")
+    page.wait_for_selector("tr:has-text('W1_MR1') [data-part=error]:has-text('Merge adds what is new')")
+    page.goto("/prearchive")
+    assert "Session already exists" in page.inner_text("tr:has-text('W1_MR1') .ar-sub")
+    page.click("tr:has-text('W1_MR1') button:has-text('Merge')")
+    until(page, "!document.body.innerText.includes('W1_MR1')")
+    files = client.get("/data/projects/DEMO/experiments/W1_MR1/scans/ALL/files").json()["ResultSet"]
+    assert files["totalRecords"] == "24"
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("tr:has-text('W2_MR1') [data-delete]")
     page.wait_for_selector("text=Nothing waits in the prearchive")

@@ -1,5 +1,8 @@
-// Rows of the prearchive: archive them or delete them.
+// Rows of the prearchive: archive them, merge them with what is there already, or delete them.
 import { change, Refusal } from "./request";
+
+const CONFLICT = 409;
+const MERGE = "Merge adds what is new to it, and replaces nothing.";
 
 export function installPrearchive(): void {
   for (const row of document.querySelectorAll<HTMLElement>("tr[data-src]")) {
@@ -24,8 +27,23 @@ function archive(row: HTMLElement): () => Promise<string> {
       target.focus();
       throw new Refusal(400, "Choose the project that it belongs to.");
     }
-    return change("POST", `/data/services/archive?${source(row)}${project ? `&project=${encodeURIComponent(project)}` : ""}`);
+    const overwrite = archiveButton(row)?.dataset["overwrite"];
+    const said = `${project ? `&project=${encodeURIComponent(project)}` : ""}${overwrite ? `&overwrite=${overwrite}` : ""}`;
+    return change("POST", `/data/services/archive?${source(row)}${said}`);
   };
+}
+
+function archiveButton(row: HTMLElement): HTMLButtonElement | null {
+  return row.querySelector<HTMLButtonElement>("[data-archive]");
+}
+
+/** Offer what can help when the session is there already; false when that was tried. */
+function offersMerge(row: HTMLElement): boolean {
+  const button = archiveButton(row);
+  if (!button || button.dataset["overwrite"]) return false;
+  button.dataset["overwrite"] = "append";
+  button.textContent = "Merge";
+  return true;
 }
 
 async function settle(row: HTMLElement, step: () => Promise<string>): Promise<void> {
@@ -41,7 +59,8 @@ async function settle(row: HTMLElement, step: () => Promise<string>): Promise<vo
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     if (error) {
-      error.textContent = refusal.message;
+      const isOffered = refusal.status === CONFLICT && offersMerge(row);
+      error.textContent = isOffered ? `${refusal.message.replace(/\.?$/, ".")} ${MERGE}` : refusal.message;
       error.hidden = false;
     }
     buttons.forEach((button, place) => (button.disabled = before[place] ?? false));
