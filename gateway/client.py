@@ -96,9 +96,9 @@ class GatewayClient:
         """Yield the instances of an arrival in the order in which they came in."""
         yield from self._pages(f"/arrivals/{arrival_id}/instances", TypeAdapter(InstanceRecord), {})
 
-    def quarantine(self) -> Iterator[QuarantineEntry]:
-        """Yield the arrivals that hold something back, newest first."""
-        yield from self._pages("/quarantine", TypeAdapter(QuarantineEntry), {})
+    def quarantine(self, *, dismissed: bool = False) -> Iterator[QuarantineEntry]:
+        """Yield the arrivals that hold something back, or those that were set aside, newest first."""
+        yield from self._pages("/quarantine", TypeAdapter(QuarantineEntry), {"dismissed": True} if dismissed else {})
 
     def complete(self, arrival_id: int) -> ArrivalRecord:
         """Count an arrival as complete without waiting for the quiet period."""
@@ -107,6 +107,15 @@ class GatewayClient:
     def retry(self, arrival_id: int) -> ArrivalRecord:
         """Give what is in the quarantine to processing again."""
         return ArrivalRecord.model_validate(self._request("POST", f"/arrivals/{arrival_id}/retry").json())
+
+    def dismiss(self, arrival_id: int, *, reason: str) -> ArrivalRecord:
+        """Set aside what an arrival holds back, with a reason. The same reason again changes nothing."""
+        body = {"reason": reason}
+        return ArrivalRecord.model_validate(self._request("POST", f"/arrivals/{arrival_id}/dismiss", json=body).json())
+
+    def reopen(self, arrival_id: int) -> ArrivalRecord:
+        """Bring back what was set aside. What is not set aside stays as it is."""
+        return ArrivalRecord.model_validate(self._request("POST", f"/arrivals/{arrival_id}/reopen").json())
 
     def settle(
         self,

@@ -9,7 +9,7 @@ from gateway.arrivals.archive import MEDIA_TYPE, stream_tar, tar_length
 from gateway.arrivals.rights import EXECUTE, WRITE, Right, reach_of
 from gateway.arrivals.service import Arrivals
 from gateway.contract.ids import ArrivalId
-from gateway.contract.schemas import ArrivalRecord, InstanceRecord, QuarantineEntry, Settlement
+from gateway.contract.schemas import ArrivalRecord, Dismissal, InstanceRecord, QuarantineEntry, Settlement
 from gateway.contract.states import ArrivalState
 from gateway.spool import Spool
 from service_kit.accounts.domain import Principal
@@ -104,9 +104,28 @@ def retry_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writ
     return arrivals.retry(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
 
 
+@router.post("/arrivals/{arrival_id}/dismiss")
+def dismiss_arrival(
+    arrival_id: PathId, dismissal: Dismissal, arrivals: ArrivalsService, principal: Writer
+) -> ArrivalRecord:
+    """Set aside what an arrival holds back, with a reason. The same reason again changes nothing."""
+    return arrivals.dismiss(ArrivalId(arrival_id), dismissal, actor=principal.username, right=Right(principal, WRITE))
+
+
+@router.post("/arrivals/{arrival_id}/reopen")
+def reopen_arrival(arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> ArrivalRecord:
+    """Bring back what was set aside. What is not set aside stays as it is."""
+    return arrivals.reopen(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
+
+
 @router.get("/quarantine")
 def list_quarantine(
-    arrivals: ArrivalsService, principal: Reader, cursor: str | None = None, limit: Limit = None
+    arrivals: ArrivalsService,
+    principal: Reader,
+    *,
+    dismissed: bool = False,
+    cursor: str | None = None,
+    limit: Limit = None,
 ) -> Page[QuarantineEntry]:
-    """List the arrivals that hold something back, newest first, with the reasons."""
-    return arrivals.quarantine(cursor=cursor, limit=limit, reach=reach_of(principal))
+    """List the arrivals that hold something back, newest first, with the reasons; ``dismissed`` those set aside."""
+    return arrivals.quarantine(dismissed=dismissed, cursor=cursor, limit=limit, reach=reach_of(principal))

@@ -45,6 +45,9 @@ def record_of(row: Arrival, *, quiet_period_s: float) -> ArrivalRecord:
         session_url=row.session_url,
         attempt=row.attempt,
         flow_run_id=row.flow_run_id,
+        dismissed_at=row.dismissed_at,
+        dismissed_by=row.dismissed_by,
+        dismissed_reason=row.dismissed_reason,
         next_step=next_step(
             state,
             attempt=row.attempt,
@@ -54,5 +57,6 @@ def record_of(row: Arrival, *, quiet_period_s: float) -> ArrivalRecord:
             recovered_sender=receiving and not row.calling_ae,
             held=held,
             quarantined_count=row.quarantined_count,
+            dismissed=row.dismissed_at is not None,
         ),
     )

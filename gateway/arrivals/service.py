@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.arrivals.dismissing import bring_back, need_held_back, set_aside, set_aside_superseded
 from gateway.arrivals.records import record_of
 from gateway.contract.errors import (
     ArrivalNotReady,
@@ -17,6 +18,7 @@ from gateway.contract.errors import (
 from gateway.contract.ids import ArrivalId
 from gateway.contract.schemas import (
     ArrivalRecord,
+    Dismissal,
     EventRecord,
     InstanceRecord,
     QuarantineEntry,
@@ -28,11 +30,14 @@ from gateway.contract.states import ArrivalState, Outcome
 from gateway.db import arrivals as rows
 from gateway.db import doors
 from gateway.db.tables import Arrival, Outbox
+from gateway.db.turns import take_turn
 from gateway.domain.arrivals import (
+    GATEWAY,
     Settling,
     may_move,
     settling,
     state_after_quiet,
+    told_settlement,
     unreadable_reason,
 )
 from service_kit.outbox import enqueue
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.arrivals.rights import Right
-    from gateway.db.arrivals import Reach, StoredFile
+    from gateway.db.arrivals import ArrivalCounts, Reach, StoredFile
     from service_kit.database import Database, UnitOfWork
 
 logger = logging.getLogger(__name__)
@@ -53,8 +58,6 @@ DEPLOYMENT = "receive-session/warm"
 FLOW = "flow"
 #: Among so many arrivals the reasons of the quarantine are counted.
 REASONS_OF_NEWEST = 200
-#: Who acts when nobody does.
-GATEWAY = "gateway"
 
 
 class Arrivals:
@@ -90,11 +93,12 @@ class Arrivals:
         self,
         *,
         states: Iterable[ArrivalState] | None = None,
+        dismissed: bool | None = None,
         cursor: str | None = None,
         limit: int | None = None,
         reach: Reach = None,
     ) -> Page[ArrivalRecord]:
-        """Return arrivals, newest first.
+        """Return arrivals, newest first; with ``dismissed`` only those that were set aside, or that were not.
 
         Raises
         ------
@@ -103,14 +107,16 @@ class Arrivals:
         """
         size, before_id = clamp_limit(limit), decode_id_cursor(cursor)
         with self._database.read() as uow:
-            found = rows.newest(uow, states=states, before_id=before_id, limit=size + 1, reach=reach)
+            found = rows.newest(
+                uow, states=states, dismissed=dismissed, before_id=before_id, limit=size + 1, reach=reach
+            )
             items = [self._record(row) for row in found[:size]]
         return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(found) > size else None)
 
     def quarantine(
-        self, *, cursor: str | None = None, limit: int | None = None, reach: Reach = None
+        self, *, dismissed: bool = False, cursor: str | None = None, limit: int | None = None, reach: Reach = None
     ) -> Page[QuarantineEntry]:
-        """Return the arrivals that hold something back, newest first, with the reasons.
+        """Return the arrivals that hold something back, or those set aside, newest first, with the reasons.
 
         Raises
         ------
@@ -119,16 +125,18 @@ class Arrivals:
         """
         size, before_id = clamp_limit(limit), decode_id_cursor(cursor)
         with self._database.read() as uow:
-            found = rows.newest(uow, holding_back=True, before_id=before_id, limit=size + 1, reach=reach)
+            found = rows.newest(
+                uow, holding_back=True, dismissed=dismissed, before_id=before_id, limit=size + 1, reach=reach
+            )
             records = [self._record(row) for row in found[:size]]
             reasons = rows.reasons(uow, [record.id for record in records])
         items = [QuarantineEntry(arrival=record, reasons=reasons.get(record.id, ())) for record in records]
         return Page(items=items, next_cursor=encode_cursor(records[-1].id) if len(found) > size else None)
 
-    def counts(self, *, reach: Reach = None) -> tuple[dict[ArrivalState, int], int]:
-        """Return how many arrivals are in each state, and how many hold something in the quarantine."""
+    def counts(self, *, reach: Reach = None) -> ArrivalCounts:
+        """Return how many arrivals are in each state, hold something in the quarantine, or were set aside."""
         with self._database.read() as uow:
-            return rows.count_by_state(uow, reach=reach), rows.count_holding_back(uow, reach=reach)
+            return rows.counts(uow, reach=reach)
 
     def held_in_all(self, *, reach: Reach = None) -> tuple[int, Sequence[ReasonCount]]:
         """Return how many arrivals hold something in the quarantine, and how many of the newest for each reason."""
@@ -237,6 +245,7 @@ class Arrivals:
             If it is to be quarantined without a reason.
         """
         with self._database.write() as uow:
+            take_turn(uow)
             arrival = _get(uow, arrival_id, right, lock=True)
             if right is not None:
                 right.need(settlement.study or arrival.study, settlement.site or arrival.site)
@@ -252,10 +261,12 @@ class Arrivals:
                     raise ArrivalOrderedAnew(arrival_id, attempt=arrival.attempt)
                 case Settling.moves:
                     self._settle(uow, arrival, settlement, actor=actor)
+                    if settlement.outcome is Outcome.accepted:
+                        set_aside_superseded(uow, arrival)
             return self._record(arrival)
 
     def retry(self, arrival_id: ArrivalId, *, actor: str, right: Right | None = None) -> ArrivalRecord:
-        """Give what is in the quarantine to processing again, once a person mended the cause.
+        """Give what is in the quarantine to processing again, once a person mended the cause; set aside or not.
 
         Raises
         ------
@@ -266,6 +277,7 @@ class Arrivals:
             If none of its objects can be read.
         """
         with self._database.write() as uow:
+            take_turn(uow)
             arrival = _get(uow, arrival_id, right, lock=True)
             state = ArrivalState(arrival.state)
             accepted_whole = state is ArrivalState.accepted and arrival.quarantined_count == 0
@@ -275,12 +287,43 @@ class Arrivals:
                 raise ArrivalNotReady(arrival_id, state=state, wanted="tried again")
             if arrival.unreadable_count >= arrival.instance_count:
                 raise NothingToProcess(arrival_id)
+            bring_back(uow, arrival, actor=actor)
             rows.release_readable(uow, arrival_id)
             arrival.quarantined_count = arrival.unreadable_count
             arrival.state = ArrivalState.complete.value
             arrival.reason, arrival.settled_at, arrival.failures = None, None, 0
             rows.note(uow, arrival, actor=actor, what="Try again")
             self.order(uow, arrival)
+            return self._record(arrival)
+
+    def dismiss(
+        self, arrival_id: ArrivalId, dismissal: Dismissal, *, actor: str, right: Right | None = None
+    ) -> ArrivalRecord:
+        """Set aside what an arrival holds back, with a reason. The same reason again changes nothing.
+
+        Raises
+        ------
+        NoSuchArrival, ScopeMissing
+        ArrivalNotReady
+            If it still receives or is being processed.
+        NothingHeldBack
+        """
+        with self._database.write() as uow:
+            arrival = _get(uow, arrival_id, right, lock=True)
+            need_held_back(arrival)
+            set_aside(uow, arrival, actor=actor, reason=dismissal.reason)
+            return self._record(arrival)
+
+    def reopen(self, arrival_id: ArrivalId, *, actor: str, right: Right | None = None) -> ArrivalRecord:
+        """Bring back what was set aside; what is not set aside stays as it is.
+
+        Raises
+        ------
+        NoSuchArrival, ScopeMissing
+        """
+        with self._database.write() as uow:
+            arrival = _get(uow, arrival_id, right, lock=True)
+            bring_back(uow, arrival, actor=actor)
             return self._record(arrival)
 
     def order(self, uow: UnitOfWork, arrival: Arrival, *, delay_s: float = 0.0) -> None:
@@ -336,7 +379,7 @@ class Arrivals:
         arrival.session_url = settlement.session_url or arrival.session_url
         arrival.settled_at = utc_now()
         what = "Accepted" if settlement.outcome is Outcome.accepted else "Quarantined"
-        rows.note(uow, arrival, actor=actor, what=what, detail=_told(settlement))
+        rows.note(uow, arrival, actor=actor, what=what, detail=told_settlement(settlement))
 
     def _record(self, row: Arrival) -> ArrivalRecord:
         return record_of(row, quiet_period_s=self._quiet_period_s)
@@ -353,13 +396,3 @@ def _get(uow: UnitOfWork, arrival_id: ArrivalId, right: Right | None, *, lock: b
 def _refuse(arrival: Arrival, state: ArrivalState, *, wanted: str) -> None:
     if arrival.state == state.value:
         raise ArrivalNotReady(ArrivalId(arrival.id or 0), state=state, wanted=wanted)
-
-
-def _told(settlement: Settlement) -> str | None:
-    parts = [settlement.reason] if settlement.reason else []
-    if settlement.session_label:
-        parts.append(f"Session {settlement.session_label}.")
-    if settlement.rejected:
-        count = len(settlement.rejected)
-        parts.append(f"{count} {'object stays' if count == 1 else 'objects stay'} in the quarantine.")
-    return " ".join(parts) or None

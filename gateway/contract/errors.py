@@ -12,7 +12,8 @@
     │   ├── ArrivalNotReady       asked too early: the arrival still receives
     │   ├── ArrivalSettled        settled otherwise before
     │   ├── ArrivalOrderedAnew    an answer of an earlier attempt
-    │   └── NothingToProcess      none of its instances can be read
+    │   ├── NothingToProcess      none of its instances can be read
+    │   └── NothingHeldBack       there is nothing to set aside
     └── Unavailable
         └── SpoolUnavailable      the spool cannot take an object
 
@@ -87,6 +88,14 @@ class NothingToProcess(Conflict):
         super().__init__(
             f"Arrival {arrival_id} has no readable object: ask the sender to check the files and send them again."
         )
+        self.arrival_id = arrival_id
+
+
+class NothingHeldBack(Conflict):
+    """The arrival has nothing in the quarantine, so there is nothing to set aside."""
+
+    def __init__(self, arrival_id: ArrivalId) -> None:
+        super().__init__(f"Arrival {arrival_id} holds nothing back: there is nothing to set aside.")
         self.arrival_id = arrival_id
 
 

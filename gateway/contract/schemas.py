@@ -1,8 +1,9 @@
 """Payloads of the REST interface. Pydantic only."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from gateway.contract.states import ArrivalState, InstanceStatus, Outcome
 
@@ -41,6 +42,9 @@ class ArrivalRecord(_Payload):
     session_url: str | None
     attempt: int
     flow_run_id: str | None
+    dismissed_at: datetime | None = Field(default=None, description="When what it holds back was set aside.")
+    dismissed_by: str | None = None
+    dismissed_reason: str | None = None
     next_step: str = Field(description="What happens next, as a sentence.")
 
 
@@ -89,6 +93,20 @@ class Settlement(_Payload):
     attempt: int | None = Field(default=None, ge=1)
     session_url: str | None = Field(default=None, pattern=r"^(https?://|/[^/\\]|/$)")
     rejected: tuple[RejectedInstance, ...] = ()
+
+
+class Dismissal(_Payload):
+    """Why what an arrival holds back is set aside, in the words of whoever does it."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+    @field_validator("reason")
+    @classmethod
+    def _can_be_stored(cls, reason: str) -> str:
+        """Refuse zero characters, which PostgreSQL does not hold."""
+        if "\0" in reason:
+            raise ValueError("it has a zero character; write it anew, in words")
+        return reason
 
 
 class ReasonCount(_Payload):

@@ -1,11 +1,11 @@
 """Queries over arrivals, their instances and events. May import SQLModel and the tables; decides nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, false, func, or_, select, true, union, update
+from sqlalchemy import and_, false, func, insert, or_, select, true, union, update
 
 from gateway.contract.errors import NoSuchArrival
 from gateway.contract.ids import ArrivalId
@@ -13,11 +13,13 @@ from gateway.contract.naming import filename
 from gateway.contract.schemas import EventRecord, InstanceRecord, ReasonCount, SeriesSummary
 from gateway.contract.states import ArrivalState, InstanceStatus
 from gateway.db.tables import ARRIVALS, EVENTS, INSTANCES, Arrival, ArrivalEvent
+from gateway.db.turns import take_turn
 from gateway.domain.received import StudyOfSender
 from service_kit.database import UnitOfWork
 from service_kit.tables import utc_now
 
 _QUARANTINED = INSTANCES.c.status == InstanceStatus.quarantined.value
+_NOT_DISMISSED = ARRIVALS.c.dismissed_at.is_(None)
 _arrival: Any = Arrival
 
 #: Who asks sees arrivals of these pairs of study and site, None standing for every one; no pairs at all is everything.
@@ -33,6 +35,23 @@ class StoredFile:
     path: str
     size_bytes: int
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalCounts:
+    """How many arrivals there are.
+
+    Parameters
+    ----------
+    dismissed_by_state
+        Of these, how many were set aside.
+    holding_back
+        How many hold something in the quarantine that was not set aside.
+    """
+
+    by_state: Mapping[ArrivalState, int]
+    dismissed_by_state: Mapping[ArrivalState, int]
+    holding_back: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +85,41 @@ def newest(
     *,
     states: Iterable[ArrivalState] | None = None,
     holding_back: bool = False,
+    dismissed: bool | None = None,
     before_id: int | None = None,
     limit: int,
     reach: Reach = None,
 ) -> Sequence[Arrival]:
-    """Return arrivals, newest first; ``holding_back`` only those with something in the quarantine."""
+    """Return arrivals, newest first; ``holding_back`` only those with something in the quarantine.
+
+    With ``dismissed`` only those that were set aside, or that were not.
+    """
     query = select(_arrival).where(_visible(reach)).order_by(ARRIVALS.c.id.desc()).limit(limit)
     if states is not None:
         query = query.where(ARRIVALS.c.state.in_([state.value for state in states]))
     if holding_back:
         query = query.where(_holding_back())
+    if dismissed is not None:
+        query = query.where(ARRIVALS.c.dismissed_at.is_not(None) if dismissed else _NOT_DISMISSED)
     if before_id is not None:
         query = query.where(ARRIVALS.c.id < before_id)
     return uow.session.scalars(query).all()
 
 
-def count_by_state(uow: UnitOfWork, *, reach: Reach = None) -> dict[ArrivalState, int]:
-    """Return how many arrivals are in each state."""
-    query = select(ARRIVALS.c.state, func.count()).where(_visible(reach)).group_by(ARRIVALS.c.state)
-    found = {ArrivalState(state): count for state, count in uow.session.connection().execute(query)}
-    return {state: found.get(state, 0) for state in ArrivalState}
+def counts(uow: UnitOfWork, *, reach: Reach = None) -> ArrivalCounts:
+    """Return how many arrivals are in each state, hold something back, or were set aside."""
+    is_dismissed = ~_NOT_DISMISSED
+    query = select(ARRIVALS.c.state, is_dismissed, func.count()).where(_visible(reach))
+    by_state, dismissed = dict.fromkeys(ArrivalState, 0), dict.fromkeys(ArrivalState, 0)
+    for state, aside, count in uow.session.connection().execute(query.group_by(ARRIVALS.c.state, is_dismissed)):
+        by_state[ArrivalState(state)] += count
+        dismissed[ArrivalState(state)] += count if aside else 0
+    return ArrivalCounts(by_state, dismissed, holding_back=count_holding_back(uow, reach=reach))
 
 
 def count_holding_back(uow: UnitOfWork, *, reach: Reach = None) -> int:
-    """Return how many arrivals hold something in the quarantine."""
-    query = select(func.count()).select_from(ARRIVALS).where(_visible(reach), _holding_back())
+    """Return how many arrivals hold something in the quarantine that was not set aside."""
+    query = select(func.count()).select_from(ARRIVALS).where(_visible(reach), _holding_back(), _NOT_DISMISSED)
     return int(uow.session.connection().scalar(query) or 0)
 
 
@@ -106,6 +135,7 @@ def quiet_ids(uow: UnitOfWork, *, since: datetime, now: datetime) -> Sequence[Ar
 
 def hold(uow: UnitOfWork, studies: Iterable[StudyOfSender], *, until: datetime) -> None:
     """Hold the receiving arrivals of studies that are being sent: until a moment they are not complete."""
+    take_turn(uow)
     for study in studies:
         uow.session.connection().execute(
             update(ARRIVALS)
@@ -216,9 +246,8 @@ def reasons_by_arrivals(uow: UnitOfWork, *, newest: int, reach: Reach = None) ->
     newest
         Of so many arrivals at most: each look costs as much as they hold instances.
     """
-    held = (
-        select(ARRIVALS).where(_visible(reach), _holding_back()).order_by(ARRIVALS.c.id.desc()).limit(newest).subquery()
-    )
+    newest_held = select(ARRIVALS).where(_visible(reach), _holding_back(), _NOT_DISMISSED)
+    held = newest_held.order_by(ARRIVALS.c.id.desc()).limit(newest).subquery()
     of_instances = select(INSTANCES.c.arrival_id, INSTANCES.c.reason).join(held, held.c.id == INSTANCES.c.arrival_id)
     # Where each instance has its reason, the arrival's own only sums them up.
     has_own = or_(held.c.quarantined_count < held.c.instance_count, held.c.instance_count == 0)
@@ -274,6 +303,15 @@ def note(uow: UnitOfWork, arrival: Arrival, *, actor: str, what: str, detail: st
     arrival.changed_at = utc_now()
     uow.session.add(arrival)
     uow.session.add(ArrivalEvent(arrival_id=arrival.id, actor=actor, what=what, detail=detail))
+
+
+def note_each(uow: UnitOfWork, arrivals: Sequence[Arrival], *, actor: str, what: str, detail: str) -> None:
+    """Write the same line into the history of several arrivals, by one statement, and mark them as changed."""
+    now = utc_now()
+    for arrival in arrivals:
+        arrival.changed_at = now
+    line = {"at": now, "actor": actor, "what": what, "detail": detail}
+    uow.session.connection().execute(insert(EVENTS), [{"arrival_id": arrival.id, **line} for arrival in arrivals])
 
 
 def history(uow: UnitOfWork, arrival_id: ArrivalId) -> Sequence[EventRecord]:

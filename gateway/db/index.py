@@ -6,15 +6,14 @@ May import SQLAlchemy, the tables and the domain. A few plain statements an obje
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import case, insert, select, text, update
+from sqlalchemy import case, func, insert, select, update
 
 from gateway.contract.states import ArrivalState, InstanceStatus
 from gateway.db.tables import ARRIVALS, EVENTS, INSTANCES
+from gateway.db.turns import take_turn
+from gateway.domain.arrivals import GATEWAY
 from gateway.domain.received import Indexed, ReceivedInstance
 from service_kit.database import UnitOfWork
-
-#: Key of PostgreSQL's advisory lock under which receivers write.
-_INDEXING = 0x434F484F5254
 
 
 def index_instances(uow: UnitOfWork, received: Sequence[ReceivedInstance]) -> list[Indexed]:
@@ -29,9 +28,7 @@ def index_instances(uow: UnitOfWork, received: Sequence[ReceivedInstance]) -> li
     sqlalchemy.exc.IntegrityError
         If another process indexed the same object or opened the same arrival at this moment; run it again.
     """
-    connection = uow.session.connection()
-    if connection.dialect.name == "postgresql":  # one batch after another, as SQLite does anyway: no deadlock
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _INDEXING})
+    take_turn(uow)
     return [_index(uow, instance) for instance in received]
 
 
@@ -100,7 +97,11 @@ def _take_up_again(uow: UnitOfWork, received: ReceivedInstance, known: Any) -> N
     ).scalar_one()
     if left == 0:
         told = f"All of its objects were sent again and are now in arrival {joined}."
-        connection.execute(update(ARRIVALS).where(ARRIVALS.c.id == known.arrival_id).values(reason=told))
+        aside = {"dismissed_at": received.received_at, "dismissed_by": GATEWAY, "dismissed_reason": told}
+        unless_already = {name: func.coalesce(ARRIVALS.c[name], value) for name, value in aside.items()}
+        connection.execute(
+            update(ARRIVALS).where(ARRIVALS.c.id == known.arrival_id).values(reason=told, **unless_already)
+        )
         _note(uow, received, arrival_id=known.arrival_id, what=told)
 
 
@@ -123,6 +124,9 @@ def _receive_again(uow: UnitOfWork, received: ReceivedInstance, *, arrival_id: i
             reason=None,
             failures=0,
             flow_run_id=None,
+            dismissed_at=None,
+            dismissed_by=None,
+            dismissed_reason=None,
         )
     )
     _note(uow, received, arrival_id=arrival_id, what="Sent again; tried again once it is complete")

@@ -26,6 +26,7 @@ class Arrival(Base, table=True):
     ``study_instance_uid`` is empty for objects whose header cannot be read, ``calling_ae`` for objects recovered
     after a crash. At most one arrival of a study and sender receives at a time. ``changed_at`` moves with every
     change, for the live pages. ``held_until`` lies ahead while the sender is connected. ``failures`` counts the attempts since the last try by a person.
+    Only what holds something back and is settled is ever ``dismissed``, that is, set aside.
     """
 
     __tablename__ = "arrival"
@@ -67,6 +68,9 @@ class Arrival(Base, table=True):
     attempt: int = 0
     failures: int = 0
     flow_run_id: str | None = Field(default=None, max_length=64)
+    dismissed_at: datetime | None = Field(default=None, sa_type=_MOMENT, index=True)
+    dismissed_by: str | None = Field(default=None, max_length=100)
+    dismissed_reason: str | None = Field(default=None, sa_type=Text)
 
 
 class Instance(Base, table=True):

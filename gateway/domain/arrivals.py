@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gateway.contract.schemas import Settlement
 from gateway.contract.states import ArrivalState, Outcome
+
+#: Who acts when nobody does.
+GATEWAY = "gateway"
 
 #: How often an arrival is given to processing before a person has to look.
 MAX_ATTEMPTS = 5
@@ -64,6 +68,46 @@ def unreadable_reason(count: int, reasons: Sequence[str]) -> str:
     if len(reasons) != 1:
         return f"None of its {count} objects can go on; each has its reason."
     return reasons[0] if count == 1 else f"None of its {count} objects can go on, all for one reason: {reasons[0]}"
+
+
+def holds_back(state: ArrivalState, *, quarantined_count: int) -> bool:
+    """Tell whether a settled arrival holds something in the quarantine: as a whole, or some of its objects.
+
+    Examples
+    --------
+    >>> holds_back(ArrivalState.accepted, quarantined_count=2), holds_back(ArrivalState.accepted, quarantined_count=0)
+    (True, False)
+    """
+    return state is ArrivalState.quarantined or (state is ArrivalState.accepted and quarantined_count > 0)
+
+
+def superseded_reason(arrival_id: int) -> str:
+    """Return why the gateway sets an arrival aside by itself.
+
+    Examples
+    --------
+    >>> superseded_reason(7)
+    'Arrival 7 brought these objects again and was archived.'
+    """
+    return f"Arrival {arrival_id} brought these objects again and was archived."
+
+
+def superseded_arrivals(arrival_ids: Sequence[int]) -> str:
+    """Return which arrivals one superseded.
+
+    Examples
+    --------
+    >>> superseded_arrivals([3])
+    'It brought again what arrival 3 held back.'
+    >>> superseded_arrivals([3, 4, 5, 6, 7, 8])
+    'It brought again what arrivals 3, 4, 5, 6 and 2 others held back.'
+    """
+    named = [str(arrival_id) for arrival_id in arrival_ids]
+    if len(named) > 5:
+        named = [*named[:4], f"{len(named) - 4} others"]
+    if len(named) == 1:
+        return f"It brought again what arrival {named[0]} held back."
+    return f"It brought again what arrivals {', '.join(named[:-1])} and {named[-1]} held back."
 
 
 class Settling(StrEnum):
@@ -149,6 +193,7 @@ def next_step(
     recovered_sender: bool = False,
     held: bool = False,
     quarantined_count: int = 0,
+    dismissed: bool = False,
 ) -> str:
     """Return the sentence that tells a person what happens next.
 
@@ -164,6 +209,8 @@ def next_step(
         Whether the sender is unknown because the object was recovered after a crash.
     held
         Whether the sender is still connected.
+    dismissed
+        Whether what it holds back was set aside.
     """
     match state:
         case ArrivalState.receiving if recovered_sender:
@@ -177,12 +224,36 @@ def next_step(
         case ArrivalState.complete:
             again = f" (attempt {attempt})" if attempt > 1 else ""
             return f"Being checked, routed to its study and archived{again}."
-        case ArrivalState.quarantined if is_empty:
-            return "Nothing is left to do: its objects were sent again and belong to another arrival now."
-        case ArrivalState.quarantined if not readable:
-            return "Waits for its sender to send it again."
         case ArrivalState.quarantined:
-            return "Waits for a person: read the reason, mend the cause, then try again."
+            return _next_of_quarantined(is_empty=is_empty, dismissed=dismissed, readable=readable)
         case ArrivalState.accepted:
-            kept = f"; {quarantined_count} of its objects stay in the quarantine" if quarantined_count else ""
+            where = "were set aside" if dismissed else "stay in the quarantine"
+            kept = f"; {quarantined_count} of its objects {where}" if quarantined_count else ""
             return f"Archived as a session{kept}."
+
+
+def _next_of_quarantined(*, is_empty: bool, dismissed: bool, readable: bool) -> str:
+    if is_empty:
+        return "Nothing is left to do: its objects were sent again and belong to another arrival now."
+    if dismissed:
+        return "Nothing is left to do: it was set aside."
+    if not readable:
+        return "Waits for its sender to send it again."
+    return "Waits for a person: read the reason, mend the cause, then try again."
+
+
+def told_settlement(settlement: Settlement) -> str | None:
+    """Return what an arrival's history says of the outcome of its processing.
+
+    Examples
+    --------
+    >>> told_settlement(Settlement(outcome=Outcome.accepted, session_label="S1"))
+    'Session S1.'
+    """
+    parts = [settlement.reason] if settlement.reason else []
+    if settlement.session_label:
+        parts.append(f"Session {settlement.session_label}.")
+    if settlement.rejected:
+        count = len(settlement.rejected)
+        parts.append(f"{count} {'object stays' if count == 1 else 'objects stay'} in the quarantine.")
+    return " ".join(parts) or None

@@ -3,7 +3,8 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Form, Request
+from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from gateway.arrivals.endpoints import ArrivalsService, Reader, Writer
@@ -11,7 +12,7 @@ from gateway.arrivals.monitor import TOPIC
 from gateway.arrivals.rights import WRITE, Right, reach_of
 from gateway.arrivals.service import REASONS_OF_NEWEST, Arrivals
 from gateway.contract.ids import ArrivalId
-from gateway.contract.schemas import ArrivalRecord
+from gateway.contract.schemas import ArrivalRecord, Dismissal
 from gateway.contract.states import ArrivalState
 from gateway.web import views
 from service_kit.accounts.domain import Principal, Role
@@ -24,6 +25,7 @@ pages = Pages(service="gateway")
 
 _PAGE_SIZE = 50
 _HELD_BACK_SHOWN = 200
+_REASON_WANTED = "Say in a few words, 500 characters at most, why it is set aside; others will read it."
 Looker = Annotated[Principal, Depends(require_role(Role.coordinator))]
 
 
@@ -33,7 +35,7 @@ def show_arrivals(
     arrivals: ArrivalsService,
     principal: Looker,
     *,
-    state: ArrivalState | None = None,
+    state: views.Shown | None = None,
     cursor: str | None = None,
 ) -> Response:
     """Show the arrivals, newest first."""
@@ -48,7 +50,7 @@ def show_arrivals_part(
     arrivals: ArrivalsService,
     principal: Looker,
     *,
-    state: ArrivalState | None = None,
+    state: views.Shown | None = None,
     cursor: str | None = None,
 ) -> Response:
     """Show the part of the list that changes."""
@@ -58,9 +60,12 @@ def show_arrivals_part(
 
 
 @router.get("/arrivals/{arrival_id}")
-def show_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Looker) -> Response:
-    """Show one arrival."""
-    return pages.render(request, "arrival.html", _arrival_context(arrivals, principal, arrival_id))
+def show_arrival(
+    request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Looker, *, set_aside: bool = False
+) -> Response:
+    """Show one arrival; with ``set_aside`` the form for it is open."""
+    context = _arrival_context(arrivals, principal, arrival_id) | {"asks_reason": set_aside}
+    return pages.render(request, "arrival.html", context)
 
 
 @router.get("/parts/arrivals/{arrival_id}")
@@ -83,20 +88,59 @@ def retry_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsServic
     return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
 
 
+@router.post("/arrivals/{arrival_id}/dismiss")
+def dismiss_arrival(
+    request: Request,
+    arrival_id: PathId,
+    *,
+    reason: Annotated[str, Form()] = "",
+    arrivals: ArrivalsService,
+    principal: Writer,
+) -> Response:
+    """Set aside what an arrival holds back; refused with the page and what was written."""
+    try:
+        dismissal = Dismissal(reason=reason)
+    except ValidationError:
+        context = _arrival_context(arrivals, principal, arrival_id)
+        told = {"refused": _REASON_WANTED, "reason": reason, "asks_reason": True}
+        return pages.render(request, "arrival.html", context | told, status=400)
+    arrivals.dismiss(ArrivalId(arrival_id), dismissal, actor=principal.username, right=Right(principal, WRITE))
+    return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
+
+
+@router.post("/arrivals/{arrival_id}/reopen")
+def reopen_arrival(request: Request, arrival_id: PathId, arrivals: ArrivalsService, principal: Writer) -> Response:
+    """Bring back what was set aside."""
+    arrivals.reopen(ArrivalId(arrival_id), actor=principal.username, right=Right(principal, WRITE))
+    return RedirectResponse(pages.own_url(request, f"/arrivals/{arrival_id}"), status_code=303)
+
+
 @router.get("/quarantine")
 def show_quarantine(
-    request: Request, arrivals: ArrivalsService, principal: Looker, cursor: str | None = None
+    request: Request,
+    arrivals: ArrivalsService,
+    principal: Looker,
+    *,
+    dismissed: bool = False,
+    cursor: str | None = None,
 ) -> Response:
-    """Show what is held back, and why."""
-    return pages.render(request, "quarantine.html", _quarantine_context(request, arrivals, principal, cursor))
+    """Show what is held back, and why; with ``dismissed`` what was set aside."""
+    context = _quarantine_context(request, arrivals, principal, dismissed=dismissed, cursor=cursor)
+    return pages.render(request, "quarantine.html", context)
 
 
 @router.get("/parts/quarantine")
 def show_quarantine_part(
-    request: Request, arrivals: ArrivalsService, principal: Looker, cursor: str | None = None
+    request: Request,
+    arrivals: ArrivalsService,
+    principal: Looker,
+    *,
+    dismissed: bool = False,
+    cursor: str | None = None,
 ) -> Response:
     """Show the part of the quarantine that changes."""
-    return pages.render(request, "quarantine_part.html", _quarantine_context(request, arrivals, principal, cursor))
+    context = _quarantine_context(request, arrivals, principal, dismissed=dismissed, cursor=cursor)
+    return pages.render(request, "quarantine_part.html", context)
 
 
 @router.get("/parts/held")
@@ -111,7 +155,7 @@ def show_held_part(request: Request, arrivals: ArrivalsService, principal: Looke
 @router.get("/parts/held-count")
 def show_held_count(request: Request, arrivals: ArrivalsService, principal: Looker) -> Response:
     """Show the same as a few words for a sentence."""
-    _, count = arrivals.counts(reach=reach_of(principal))
+    count = arrivals.counts(reach=reach_of(principal)).holding_back
     return pages.render(request, "held_count.html", {"count": count})
 
 
@@ -123,10 +167,11 @@ async def stream_events(request: Request, _principal: Reader) -> StreamingRespon
 
 
 def _list_context(
-    request: Request, arrivals: Arrivals, principal: Principal, *, state: ArrivalState | None, cursor: str | None
+    request: Request, arrivals: Arrivals, principal: Principal, *, state: views.Shown | None, cursor: str | None
 ) -> dict[str, Any]:
     reach = reach_of(principal)
-    page = arrivals.page(states=None if state is None else [state], cursor=cursor, limit=_PAGE_SIZE, reach=reach)
+    filters: dict[str, Any] = {} if state is None else {"states": [state.state], "dismissed": state.dismissed_only}
+    page = arrivals.page(**filters, cursor=cursor, limit=_PAGE_SIZE, reach=reach)
     return {
         **_tabs(arrivals, principal),
         "arrivals": [_view(principal, record) for record in page.items],
@@ -150,20 +195,25 @@ def _arrival_context(arrivals: Arrivals, principal: Principal, arrival_id: int) 
         "short_uid": views.short_uid,
         "told_reason": views.told_reason,
         "uid_names": views.uid_names,
+        "refused": None,
+        "reason": "",
+        "asks_reason": False,
     }
 
 
 def _quarantine_context(
-    request: Request, arrivals: Arrivals, principal: Principal, cursor: str | None
+    request: Request, arrivals: Arrivals, principal: Principal, *, dismissed: bool, cursor: str | None
 ) -> dict[str, Any]:
-    page = arrivals.quarantine(cursor=cursor, limit=_PAGE_SIZE, reach=reach_of(principal))
+    page = arrivals.quarantine(dismissed=dismissed, cursor=cursor, limit=_PAGE_SIZE, reach=reach_of(principal))
+    view = {"dismissed": "true"} if dismissed else {}
     return {
         **_tabs(arrivals, principal),
         "entries": [(_view(principal, entry.arrival), entry.reasons) for entry in page.items],
         "told_reason": views.told_reason,
-        "query": _query(cursor=cursor),
-        "next_href": _next_href(request, "/quarantine", page.next_cursor),
-        "first_href": pages.own_url(request, "/quarantine") if cursor else None,
+        "dismissed": dismissed,
+        "query": _query(**view, cursor=cursor),
+        "next_href": _next_href(request, "/quarantine", page.next_cursor, **view),
+        "first_href": pages.own_url(request, "/quarantine") + _query(**view) if cursor else None,
         "short_uid": views.short_uid,
     }
 
@@ -173,8 +223,16 @@ def _view(principal: Principal, record: ArrivalRecord) -> views.ArrivalView:
 
 
 def _tabs(arrivals: Arrivals, principal: Principal) -> dict[str, Any]:
-    by_state, holding_back = arrivals.counts(reach=reach_of(principal))
-    return {"by_state": by_state, "total": sum(by_state.values()), "holding_back": holding_back}
+    counts = arrivals.counts(reach=reach_of(principal))
+    aside = counts.dismissed_by_state[ArrivalState.quarantined]
+    shown = {one: counts.by_state[one.state] for one in views.Shown}
+    shown |= {views.Shown.quarantined: shown[views.Shown.quarantined] - aside, views.Shown.dismissed: aside}
+    return {
+        "by_state": shown,
+        "total": sum(shown.values()),
+        "holding_back": counts.holding_back,
+        "dismissed_count": sum(counts.dismissed_by_state.values()),
+    }
 
 
 def _query(**values: str | None) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pydicom.uid import UID
 
 from gateway.contract.schemas import ArrivalRecord
 from gateway.contract.states import ArrivalState
+from gateway.domain.arrivals import holds_back
 from service_kit.tables import utc_now
 from service_kit.web.filters import duration
 
@@ -16,12 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: How a state is called on pages, and its colour.
-LABELS: dict[ArrivalState, tuple[str, str]] = {
-    ArrivalState.receiving: ("receiving", "blue"),
-    ArrivalState.complete: ("in processing", "yellow"),
-    ArrivalState.accepted: ("archived", "green"),
-    ArrivalState.quarantined: ("quarantined", "red"),
+class Shown(StrEnum):
+    """As what pages list an arrival: by its state, and apart what was set aside as a whole."""
+
+    receiving = "receiving"
+    complete = "complete"
+    accepted = "accepted"
+    quarantined = "quarantined"
+    dismissed = "dismissed"
+
+    @property
+    def state(self) -> ArrivalState:
+        """The state of the arrivals listed so."""
+        return ArrivalState.quarantined if self is Shown.dismissed else ArrivalState(self.value)
+
+    @property
+    def dismissed_only(self) -> bool | None:
+        """Whether only those that were set aside are listed so, or only the others; None for both."""
+        return self is Shown.dismissed if self.state is ArrivalState.quarantined else None
+
+
+#: How it is called on pages, and its colour.
+LABELS: dict[Shown, tuple[str, str]] = {
+    Shown.receiving: ("receiving", "blue"),
+    Shown.complete: ("in processing", "yellow"),
+    Shown.accepted: ("archived", "green"),
+    Shown.quarantined: ("quarantined", "red"),
+    Shown.dismissed: ("set aside", "secondary"),
 }
 
 
@@ -32,7 +55,7 @@ class ArrivalView:
     Parameters
     ----------
     may_change
-        Whether who looks may complete it or try it again.
+        Whether who looks may complete it, try it again, set it aside or bring it back.
     quiet_s, quiet_total_s
         How much of the quiet period is over; None unless it receives.
     """
@@ -43,6 +66,8 @@ class ArrivalView:
     sender: str
     may_change: bool
     may_retry: bool
+    may_dismiss: bool
+    is_dismissed: bool
     quiet_s: float | None
     quiet_total_s: float | None
 
@@ -54,7 +79,10 @@ class ArrivalView:
 
 def view(record: ArrivalRecord, *, may_change: bool) -> ArrivalView:
     """Return what pages show of an arrival."""
-    label, tone = LABELS[record.state]
+    is_dismissed = record.dismissed_at is not None
+    whole = is_dismissed and record.state is ArrivalState.quarantined
+    label, tone = LABELS[Shown.dismissed if whole else Shown(record.state.value)]
+    holding_back = holds_back(record.state, quarantined_count=record.quarantined_count)
     quiet_s = quiet_total_s = None
     if record.complete_expected_at is not None:
         quiet_total_s = (record.complete_expected_at - record.last_instance_at).total_seconds()
@@ -65,7 +93,9 @@ def view(record: ArrivalRecord, *, may_change: bool) -> ArrivalView:
         tone=tone,
         sender=record.calling_ae or "not known yet",
         may_change=may_change,
-        may_retry=may_change and _may_retry(record),
+        may_retry=may_change and holding_back and record.unreadable_count < record.instance_count,
+        may_dismiss=may_change and holding_back and not is_dismissed,
+        is_dismissed=is_dismissed,
         quiet_s=quiet_s,
         quiet_total_s=quiet_total_s,
     )
@@ -107,10 +137,3 @@ def told_reason(reason: str) -> str:
     """
     told = reason.removeprefix("Rejected: ").strip() or "no reason was given."
     return told[:1].upper() + told[1:]
-
-
-def _may_retry(record: ArrivalRecord) -> bool:
-    if record.unreadable_count >= record.instance_count:
-        return False
-    holds_back = record.state is ArrivalState.accepted and record.quarantined_count > 0
-    return record.state is ArrivalState.quarantined or holds_back

@@ -11,9 +11,15 @@ import uvicorn
 from pydicom.uid import ExplicitVRLittleEndian
 
 from gateway.app import create_app
+from gateway.arrivals.service import Arrivals
+from gateway.contract.ids import ArrivalId
+from gateway.contract.schemas import Settlement
+from gateway.contract.states import Outcome
+from gateway.db import arrivals as rows
 from gateway.settings import GatewaySettings
 from service_kit.accounts.domain import Role
 from service_kit.accounts.service import Accounts
+from service_kit.database import Database
 from service_kit.flow_orders import MemoryFlowOrders
 from service_kit.web.assets import STATIC_DIR
 from tests.browser import launched
@@ -100,3 +106,28 @@ def test_the_keyboard_alone_opens_an_arrival_and_keeps_its_place_while_the_page_
     assert page.evaluate("document.activeElement.id") == "arrival-1"
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Arrival 1").wait_for(timeout=15_000)
+
+
+def test_the_reason_that_one_writes_survives_the_live_page_and_a_phone_shows_the_whole_list(page, site, receiver, home):
+    with association(receiver.port, (MR, ExplicitVRLittleEndian), calling="SCANNER") as assoc:
+        assoc.send_c_store(mr_object())
+    database = Database(home.url)
+    arrivals = Arrivals(database, quiet_period_s=8)
+    arrivals.complete(ArrivalId(1), actor="test")
+    reason = "No study of this house has the name that it gives; ask the engineer to look at the study."
+    arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.quarantined, reason=reason), actor="flows")
+    page.goto(f"{site}/arrivals/1?set_aside=true")
+    page.keyboard.type("A phantom.")
+    page.evaluate("document.querySelector('.gw-now-state').dataset.before = 'yes'")
+    with database.write() as uow:
+        rows.note(uow, rows.get(uow, ArrivalId(1)), actor="test", what="Looked at")
+    page.wait_for_selector(".gw-now-state:not([data-before])", timeout=15_000)
+    assert page.locator("#reason").input_value() == "A phantom."
+    page.locator("#reason").press("Enter")
+    page.get_by_text("Set aside by anna").wait_for(timeout=15_000)
+    database.dispose()
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(site)
+    page.get_by_text("A phantom.").wait_for()
+    cut = "[...document.querySelectorAll('.cf-table-wrap')].map((one) => one.scrollWidth - one.clientWidth)"
+    assert page.evaluate(cut) == [0]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from gateway.arrivals.service import Arrivals
 from gateway.contract.ids import ArrivalId
 from gateway.contract.naming import spool_path
-from gateway.contract.schemas import Settlement
+from gateway.contract.schemas import RejectedInstance, Settlement
 from gateway.contract.states import ArrivalState, Outcome
 from gateway.db.tables import ARRIVALS
+from gateway.db.turns import take_turn
 from gateway.domain.received import Indexed, ReceivedInstance, Sender
 from gateway.receiver.index_writer import IndexWriter
 from service_kit import migrations
@@ -82,4 +84,39 @@ def test_an_arrival_goes_its_whole_way(database):
     record = arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.accepted, study="brain"), actor="flows")
     assert record.state is ArrivalState.accepted
     assert [(one.count, one.size_bytes) for one in arrivals.series(ArrivalId(1))] == [(1, 100)]
-    assert arrivals.counts()[0][ArrivalState.accepted] == 1
+    assert arrivals.counts().by_state[ArrivalState.accepted] == 1
+
+
+def test_receivers_and_settlements_that_touch_the_same_arrivals_never_wait_for_each_other_for_ever(database):
+    first = [received(number, study="1.2.1") for number in range(40)]
+    again = [replace(received(100 + number, study="1.2.2"), sop_instance_uid=f"1.2.{number}") for number in range(40)]
+    arrivals = Arrivals(database, quiet_period_s=0.001)
+    writer = IndexWriter(database)
+    for objects in (first, again):
+        for one in objects:
+            writer.add(one)
+    for arrival_id in (1, 2):
+        arrivals.complete(ArrivalId(arrival_id), actor="test")
+    held = tuple(RejectedInstance(sha256=one.sha256, reason="It is not marked.") for one in first)
+    arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.accepted, study="brain", rejected=held), actor="flows")
+
+    def settle_again() -> None:
+        for _ in range(12):
+            arrivals.settle(
+                ArrivalId(2), Settlement(outcome=Outcome.accepted, study="brain", rejected=()), actor="flows"
+            )
+            with database.write() as uow:  # as if it came anew
+                take_turn(uow)
+                uow.session.connection().execute(update(ARRIVALS).values(dismissed_at=None))
+                uow.session.connection().execute(update(ARRIVALS).where(ARRIVALS.c.id == 2).values(state="complete"))
+
+    with ThreadPoolExecutor(9) as pool:
+        settling = pool.submit(settle_again)
+        mixed = [one for pair in zip(again, reversed(first), strict=True) for one in pair]
+        outcomes = list(pool.map(writer.add, mixed * 3))
+        settling.result()
+    writer.close()
+    assert {one.value for one in outcomes} == {"duplicate"}
+    arrivals.settle(ArrivalId(2), Settlement(outcome=Outcome.accepted, study="brain"), actor="flows")
+    assert arrivals.get(ArrivalId(1)).dismissed_by == "gateway"
+    assert [entry.arrival.id for entry in arrivals.quarantine(dismissed=True).items] == [1]

@@ -93,10 +93,12 @@ def receive(database, spool):
     """Store and index one object the way the receiver does, without a network."""
     numbers = itertools.count(1)
 
-    def receive_one(*, study="1.2.3", sender=SCANNER, at=None, content=None, unreadable=None, series="1.2.3.1"):
+    def receive_one(
+        *, study="1.2.3", sender=SCANNER, at=None, content=None, unreadable=None, series="1.2.3.1", uid=None
+    ):
         content = f"object {next(numbers)}".encode() if content is None else content
         sha256 = hashlib.sha256(content).hexdigest()
-        uid = f"1.2.3.4.{int(sha256[:8], 16)}"
+        uid = uid or f"1.2.3.4.{int(sha256[:8], 16)}"
         received = ReceivedInstance(
             sop_instance_uid=uid,
             sha256=sha256,

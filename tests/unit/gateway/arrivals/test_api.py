@@ -154,3 +154,32 @@ def test_only_the_flows_download_and_settle(http, accounts, one_complete, tmp_pa
     for ask in (lambda: reader.download(1, tmp_path), lambda: reader.settle(1, outcome="accepted")):
         with pytest.raises(GatewayRejected, match="gateway:execute"):
             ask()
+
+
+def test_what_is_held_back_is_set_aside_and_brought_back(client, one_complete, accounts, http):
+    client.settle(1, outcome="quarantined", reason="No study fits.")
+    record = client.dismiss(1, reason=" A phantom. ")
+    assert (record.dismissed_by, record.dismissed_reason) == ("flows", "A phantom.")
+    assert record.dismissed_at is not None
+    assert [entry.arrival.id for entry in client.quarantine()] == [2]
+    assert [entry.arrival for entry in client.quarantine(dismissed=True)] == [record]
+    reading = GatewayClient("http://testserver", accounts.issue_token("flows", "r", ["gateway:read"]), http=http)
+    for act in (lambda: reading.dismiss(1, reason="x"), lambda: reading.reopen(1)):
+        with pytest.raises(GatewayRejected) as refused:
+            act()
+        assert refused.value.status == 403
+    assert client.reopen(1).dismissed_at is None
+    assert list(client.quarantine(dismissed=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"reason": " "}, 400), ({"reason": "a\0"}, 400), ({"reason": "x" * 501}, 400), ({}, 400), ({"reason": "x"}, 409)],
+)
+def test_setting_aside_without_a_reason_or_without_anything_held_back_is_refused(
+    http, token, client, one_complete, body, status
+):
+    client.settle(1, outcome="accepted", study="brain")
+    answer = http.post("/api/v1/arrivals/1/dismiss", json=body, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == status
+    assert ("reason" if status == 400 else "holds nothing back") in answer.json()["detail"]

@@ -19,6 +19,7 @@ PAGES = (
     "/",
     "/?state=quarantined",
     "/quarantine",
+    "/quarantine?dismissed=true",
     "/arrivals/1",
     "/parts/arrivals",
     "/parts/quarantine",
@@ -211,3 +212,64 @@ def test_links_stay_below_the_mount(app, accounts, receive):
     assert 'href="/gateway/arrivals/1"' in page
     assert 'sse-connect="/gateway/events"' in page
     assert 'href="/tasks/"' in page
+
+
+def post(browser, path, **fields):
+    return browser.post(path, data={"csrf_token": csrf_token_of(browser.cookies[SESSION_COOKIE]), **fields})
+
+
+def test_an_arrival_is_set_aside_with_a_reason_and_brought_back_without_any_script(browser, receive, arrivals):
+    receive()
+    quarantine(arrivals, "No study fits.")
+    assert 'href="/arrivals/1?set_aside=true"' in browser.get("/quarantine").text
+    assert "<details" in browser.get("/arrivals/1").text
+    assert " open>" in browser.get("/arrivals/1?set_aside=true").text
+    answer = post(browser, "/arrivals/1/dismiss", reason=" A <b>phantom</b>. ")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/arrivals/1")
+    for path in ("/arrivals/1", "/", "/?state=dismissed", "/quarantine?dismissed=true"):
+        page = browser.get(path).text
+        assert "Set aside by anna" in page, path
+        assert "A &lt;b&gt;phantom&lt;/b&gt;." in page, path
+    held = browser.get("/quarantine").text
+    assert "Nothing is held back" in held
+    assert 'Quarantine<span class="cf-count">0</span>' in held
+    assert 'Set aside<span class="cf-count">1</span>' in held
+    assert browser.get("/parts/held").text.strip() == browser.get("/parts/held-count").text.strip() == ""
+    assert "No arrival is in this state" in browser.get("/?state=quarantined").text
+    assert post(browser, "/arrivals/1/reopen").status_code == 303
+    assert "No study fits." in browser.get("/quarantine").text
+    assert "Nothing was set aside" in browser.get("/quarantine?dismissed=true").text
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\0b"])
+def test_without_a_proper_reason_the_page_asks_for_one_and_keeps_what_was_written(browser, receive, arrivals, reason):
+    receive()
+    quarantine(arrivals, "No study fits.")
+    answer = post(browser, "/arrivals/1/dismiss", reason=reason)
+    assert answer.status_code == 400
+    assert "Say in a few words, 500 characters at most" in answer.text
+    assert f'value="{reason}"' in answer.text
+    assert arrivals.get(ONE).dismissed_at is None
+
+
+def test_what_another_one_may_not_change_offers_neither_form_nor_button(sign_in, accounts, receive, arrivals):
+    receive()
+    arrivals.complete(ONE, actor="test")
+    settlement = Settlement(outcome=Outcome.quarantined, reason="No scan.", study="brain", site="ams")
+    arrivals.settle(ONE, settlement, actor="flows")
+    browser = sign_in(Role.coordinator, study="chest")
+    assert post(browser, "/arrivals/1/dismiss", reason="Not mine.").status_code == 404
+    assert post(browser, "/arrivals/1/dismiss", reason="").status_code == 404, "and nothing is shown of it"
+    assert browser.post("/arrivals/1/dismiss", data={"reason": "x"}).status_code == 403, "no token of the page"
+    assert arrivals.get(ONE).dismissed_at is None
+
+
+def test_part_of_an_archived_arrival_is_set_aside_and_the_arrival_stays_archived(browser, receive, arrivals):
+    bad, _good = receive(), receive()
+    arrivals.complete(ONE, actor="test")
+    rejected = (RejectedInstance(sha256=bad.sha256, reason="It is cut off."),)
+    arrivals.settle(ONE, Settlement(outcome=Outcome.accepted, study="brain", rejected=rejected), actor="flows")
+    post(browser, "/arrivals/1/dismiss", reason="Its other half is here.")
+    assert "1 set aside" in browser.get("/?state=accepted").text
+    assert "1 held back" not in browser.get("/").text
+    assert "It is cut off." in browser.get("/quarantine?dismissed=true").text
