@@ -360,14 +360,14 @@ class Arrivals:
 
     def _settle(self, uow: UnitOfWork, arrival: Arrival, settlement: Settlement, *, actor: str) -> None:
         arrival_id = ArrivalId(arrival.id or 0)
-        known = rows.digests(uow, arrival_id)
-        unknown = [rejected.sha256 for rejected in settlement.rejected if rejected.sha256 not in known]
+        known = rows.ids_by_digest(uow, arrival_id)
+        unknown = [each.sha256 for each in settlement.rejected if each.sha256 not in known]
         if unknown:
             raise UnknownInstances(arrival_id, digests=unknown)
         if settlement.outcome is Outcome.quarantined and not settlement.reason:
             raise ReasonMissing(arrival_id)
-        for rejected in settlement.rejected:
-            rows.quarantine_instance(uow, arrival_id, sha256=rejected.sha256, reason=rejected.reason)
+        rejected = {one: each.reason for each in settlement.rejected for one in known[each.sha256]}
+        rows.quarantine_instances(uow, rejected)
         if settlement.outcome is Outcome.accepted:
             rows.accept_stored(uow, arrival_id)
         arrival.state = settlement.outcome.value

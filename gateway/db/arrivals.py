@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, false, func, insert, or_, select, true, union, update
+from sqlalchemy import and_, bindparam, false, func, insert, or_, select, true, union, update
 
 from gateway.contract.errors import NoSuchArrival
 from gateway.contract.ids import ArrivalId
@@ -258,19 +258,24 @@ def reasons_by_arrivals(uow: UnitOfWork, *, newest: int, reach: Reach = None) ->
     return [ReasonCount(reason=row.reason or "", count=row.arrivals) for row in uow.session.connection().execute(query)]
 
 
-def digests(uow: UnitOfWork, arrival_id: ArrivalId) -> frozenset[str]:
-    """Return the digests of an arrival's instances."""
-    query = select(INSTANCES.c.sha256).where(INSTANCES.c.arrival_id == arrival_id)
-    return frozenset(uow.session.connection().scalars(query))
+def ids_by_digest(uow: UnitOfWork, arrival_id: ArrivalId) -> dict[str, list[int]]:
+    """Return the row ids of an arrival's instances by digest."""
+    found: dict[str, list[int]] = {}
+    query = select(INSTANCES.c.sha256, INSTANCES.c.id).where(INSTANCES.c.arrival_id == arrival_id)
+    for sha256, instance_id in uow.session.connection().execute(query):
+        found.setdefault(sha256, []).append(instance_id)
+    return found
 
 
-def quarantine_instance(uow: UnitOfWork, arrival_id: ArrivalId, *, sha256: str, reason: str) -> None:
-    """Put one instance into the quarantine. One that could not be read keeps the reason it has."""
-    uow.session.connection().execute(
-        update(INSTANCES)
-        .where(INSTANCES.c.arrival_id == arrival_id, INSTANCES.c.sha256 == sha256, INSTANCES.c.readable)
-        .values(status=InstanceStatus.quarantined.value, reason=reason)
-    )
+def quarantine_instances(uow: UnitOfWork, reasons: Mapping[int, str]) -> None:
+    """Put instances into the quarantine, each by its row id. One that could not be read keeps the reason it has."""
+    if reasons:
+        uow.session.connection().execute(
+            update(INSTANCES)
+            .where(INSTANCES.c.id == bindparam("of_id"), INSTANCES.c.readable)
+            .values(status=InstanceStatus.quarantined.value, reason=bindparam("why")),
+            [{"of_id": instance_id, "why": reason} for instance_id, reason in sorted(reasons.items())],
+        )
 
 
 def accept_stored(uow: UnitOfWork, arrival_id: ArrivalId) -> None:

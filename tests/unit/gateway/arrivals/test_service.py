@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from gateway.contract.errors import (
     ArrivalNotReady,
@@ -20,7 +20,7 @@ from gateway.contract.ids import ArrivalId
 from gateway.contract.schemas import RejectedInstance, Settlement
 from gateway.contract.states import ArrivalState, InstanceStatus, Outcome
 from gateway.db import arrivals as rows
-from gateway.db.tables import Outbox
+from gateway.db.tables import INSTANCES, Outbox
 from gateway.domain.received import StudyOfSender
 from service_kit.errors import InvalidInput
 from service_kit.paging import encode_cursor
@@ -85,6 +85,21 @@ def test_rejected_instances_stay_in_the_quarantine_while_the_others_go_on(arriva
     assert [file.filename for file in arrivals.files(ONE)] == [f"{good.sop_instance_uid}_{good.sha256}.dcm"]
     (entry,) = arrivals.quarantine().items
     assert [(one.reason, one.count) for one in entry.reasons] == [("Its pixel data is cut off.", 1)]
+
+
+def test_many_rejected_instances_are_written_at_once_each_with_its_reason(arrivals, receive, database):
+    unreadable, *bad = receive(), *(receive() for _ in range(20))
+    with database.write() as uow:
+        gone = INSTANCES.c.sha256 == unreadable.sha256
+        uow.session.connection().execute(INSTANCES.update().where(gone).values(readable=False, reason="It is broken."))
+    arrivals.complete(ONE, actor="anna")
+    rejected = [RejectedInstance(sha256=one.sha256, reason=f"Reason {i}.") for i, one in enumerate((unreadable, *bad))]
+    written = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: written.append(given[2]))
+    arrivals.settle(ONE, ACCEPTED.model_copy(update={"rejected": tuple(rejected)}), actor="flows")
+    assert len([one for one in written if one.startswith("UPDATE instance")]) == 2, "these, and the accepted ones"
+    reasons = [one.reason for one in arrivals.instances(ONE).items]
+    assert reasons == ["It is broken.", *(f"Reason {number}." for number in range(1, 21))]
 
 
 def test_the_same_answer_twice_changes_nothing(arrivals, receive):
