@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from gateway.contract.naming import parse_filename
 from gateway.contract.schemas import ArrivalRecord, InstanceRecord, QuarantineEntry, RejectedInstance, Settlement
 from gateway.contract.states import ArrivalState, Outcome
+from service_kit.certificates import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -69,7 +70,7 @@ class GatewayClient:
     """
 
     def __init__(self, base_url: str, token: str, *, http: httpx.Client | None = None) -> None:
-        self._http = http or httpx.Client(timeout=_TIMEOUT)
+        self._http = http or httpx.Client(timeout=_TIMEOUT, verify=trusted())
         self._base_url = base_url.rstrip("/") + "/api/v1"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
+from service_kit.certificates import trusted
 from study_governor.contract.schemas import (
     ActionRecord,
     ArtifactRecord,
@@ -80,7 +81,7 @@ class GovernorClient:
     """
 
     def __init__(self, base_url: str, token: str, *, http: httpx.Client | None = None) -> None:
-        self._http = http or httpx.Client(timeout=_TIMEOUT)
+        self._http = http or httpx.Client(timeout=_TIMEOUT, verify=trusted())
         self._base_url = base_url.rstrip("/") + "/api/v2"
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 

