@@ -92,8 +92,12 @@ def worker_resources(gpus: int) -> dict[str, float]:
 
 
 def worker_environment(cores: int) -> dict[str, str]:
-    """Give the one task of a worker all cores; Dask's own default is one thread for numerical libraries."""
-    return dict.fromkeys(_THREAD_VARIABLES, str(cores))
+    """Give the one task of a worker all cores; Dask's own default is one thread for numerical libraries.
+
+    A thread that waits for another sleeps soon: beside other work, libgomp's long spinning takes the core from the very
+    thread it waits for. A brain took 5.9 instead of 8.4 CPU seconds with three busy processes beside it, alone no less.
+    """
+    return dict.fromkeys(_THREAD_VARIABLES, str(cores)) | {"GOMP_SPINCOUNT": "1000"}
 
 
 def start_cluster(settings: DaskClusterSettings) -> Any:

@@ -25,6 +25,9 @@ settings.load_profile("cohortflow")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# as in a Dask worker, see deployments.dask_cluster
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 
 LONGEST_FIRST = ("e2e", "integration", "web", "contract")
 

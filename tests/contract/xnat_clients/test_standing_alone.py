@@ -116,11 +116,11 @@ def test_what_keeps_it_from_starting_is_one_sentence(tmp_path: Path) -> None:
     assert (done.returncode, f"Port {port} " in done.stderr, "--port" in done.stderr) == (4, True, True)
     assert "password" not in done.stdout, "of an archive that does not run"
     (tmp_path / "file").write_text("")
-    done = serve("--data", str(tmp_path / "file" / "below"))
+    done = serve("--data", str(tmp_path / "file" / "below"), "--port", "0")
     assert (done.returncode, "cannot be written" in done.stderr) == (3, True)
-    done = serve("--data", str(tmp_path / "b"), COHORTFLOW_XNAT_ADMIN_PASSWORD="short")
+    done = serve("--data", str(tmp_path / "b"), "--port", "0", COHORTFLOW_XNAT_ADMIN_PASSWORD="short")
     assert (done.returncode, "10" in done.stderr) == (9, True)
-    done = serve("--data", str(tmp_path / "c"), "--password-file", str(tmp_path / "nothing"))
+    done = serve("--data", str(tmp_path / "c"), "--port", "0", "--password-file", str(tmp_path / "nothing"))
     assert (done.returncode, "cannot be read" in done.stderr) == (9, True)
     assert not (tmp_path / "c").exists(), "made for a password that is not there"
     done = serve("--data", str(tmp_path / "d"), "--host", "203.0.113.1", "--port", "0")

@@ -67,6 +67,7 @@ def test_a_worker_without_gpu_declares_cpu_only_and_gets_all_cores():
     assert worker_resources(0) == {"CPU": 1}
     assert worker_resources(3) == {"CPU": 1, "GPU": 1}
     assert worker_environment(6)["OMP_NUM_THREADS"] == "6"
+    assert int(worker_environment(6)["GOMP_SPINCOUNT"]) <= 1000
 
 
 @pytest.mark.parametrize("module", ["prefect_server", "warm_worker", "dask_cluster", "worker.flows_file"])
