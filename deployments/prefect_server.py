@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deployments.loading import loading
 from deployments.worker.errors import PrefectServerSilent
 
 if TYPE_CHECKING:
@@ -214,10 +215,12 @@ def main() -> None:
     settings.prefect_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _enter(server_environment(settings))
 
-    import uvicorn
-    from prefect.server.api.server import create_app
+    with loading():
+        import uvicorn
+        from prefect.server.api.server import create_app
 
-    queue_writers()
+        queue_writers()
+        app = create_app(final=True)
 
     class Server(uvicorn.Server):
         """Ends for certain: Prefect's services may sleep through a cancellation."""
@@ -230,7 +233,7 @@ def main() -> None:
 
     host, port = settings.address
     config = uvicorn.Config(
-        create_app(final=True),
+        app,
         host=host,
         port=port,
         log_config=None,

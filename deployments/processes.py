@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deployments.errors import CannotListen, MissingSettings, PortInUse
+from deployments.loading import loading
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -52,7 +53,10 @@ def serve_asgi(
         Before the app is made.
     """
     listener = _listen(host, port)
-    import uvicorn
+    with loading():
+        import uvicorn
+
+        app = make_app()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -61,7 +65,7 @@ def serve_asgi(
                 on_ready(listener.getsockname()[1])
 
     config = uvicorn.Config(
-        make_app(),
+        app,
         host=host,
         port=port,
         log_config=None,
@@ -118,8 +122,9 @@ def _gateway(host: str, port: int) -> None:
 
 
 def _embedded_xnat(host: str, port: int) -> None:
-    from embedded_xnat.app import create_app
-    from embedded_xnat.settings import EmbeddedXnatSettings
+    with loading():
+        from embedded_xnat.app import create_app
+        from embedded_xnat.settings import EmbeddedXnatSettings
 
     serve_asgi(lambda: create_app(EmbeddedXnatSettings()), host=host, port=port)
 

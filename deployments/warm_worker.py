@@ -20,6 +20,7 @@ import httpx
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deployments.loading import loading
 from deployments.prefect_server import wait_until_answering
 from deployments.worker.errors import WorkerNameTaken
 from deployments.worker.flows_file import DEFAULT_FLOWS_FILE
@@ -103,12 +104,13 @@ def main() -> None:
     os.environ.update(worker_environment(settings))
     os.environ.pop("PREFECT_PROFILE", None)
     with only_one(settings.worker_name, settings.home):
-        from deployments.worker.catalog import FlowCatalog
-        from deployments.worker.recovery import Identity
-        from deployments.worker.registration import register_deployments
-        from deployments.worker.worker import WarmWorker
+        with loading():
+            from deployments.worker.catalog import FlowCatalog
+            from deployments.worker.recovery import Identity
+            from deployments.worker.registration import register_deployments
+            from deployments.worker.worker import WarmWorker
 
-        catalog = FlowCatalog.load(settings.flows_file)
+            catalog = FlowCatalog.load(settings.flows_file)
         wait_until_answering(settings.prefect_api_url)
         register_deployments(settings.prefect_api_url, settings.flows_file, catalog=catalog)
         worker = WarmWorker(

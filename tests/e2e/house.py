@@ -181,7 +181,16 @@ class House:
             assert now is None or now == state or not now.endswith(("_failed", "overdue")), f"{subject} is in {now}"
             return now == state
 
-        wait_for(f"{subject} in {state}", there, timeout_s=timeout_s)
+        wait_for(f"{subject} in {state}", there, timeout_s=timeout_s, every_s=1.0)
+
+    def states(self, subject: str) -> list[str]:
+        """Return the states that a subject's session was in, first to last; each has an actor."""
+        session = self.session(subject)
+        assert session is not None
+        with self.client() as client:
+            actions = client.get(f"/api/v2/experiments/{session['id']}/actions").raise_for_status().json()["actions"]
+        assert all(action["actor"] for action in actions)
+        return [action["state"] for action in actions]
 
     def xnat_rows(self, path: str) -> list[dict[str, str]]:
         """Return the rows of one of the archive's tables."""

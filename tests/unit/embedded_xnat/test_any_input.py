@@ -65,6 +65,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     accounts.database.dispose()
     with TestClient(create_app(options), raise_server_exceptions=False) as server:
         admin = TestClient(server.app, raise_server_exceptions=False, cookies=dict(client_of(server, "admin").cookies))
+        admin.portal = server.portal  # one event loop, not one for every request
         for path in (
             "/data/projects/P",
             "/data/projects/Q",
