@@ -59,10 +59,10 @@ COUNT_SLICES = """
 """
 
 
-def opened(site: Site, window, name: str, task_id: int, *, script: str = ""):
+def opened(site: Site, window, name: str, task_id: int, *, script: str = "", width: int = 1280, height: int = 800):
     """Return the page of a task, signed in, with everything that went wrong in `page.complaints`."""
     cookie = {"name": "cohortflow_session", "value": site.cookies[name], "url": site.url}
-    page = new_page(window, cookies=[cookie], height=800)
+    page = new_page(window, cookies=[cookie], width=width, height=height)
     window.new_cdp_session(page).send("Network.clearBrowserCache")  # task 1 of another test has other images
     page.add_init_script(script)
     page.set_default_timeout(120_000)
@@ -95,7 +95,10 @@ def test_the_value_under_the_crosshair_is_the_files(site: Site, window, case):
     data, matrix, more = CASES[case]
     site.files["image.nii.gz"] = nifti(data, matrix, **more)
     values, read_affine = read_nifti(site.files["image.nii.gz"])
-    page = opened(site, window, "ada", site.make_task(("image", "image.nii.gz")).id)
+    task_id = site.make_task(("image", "image.nii.gz")).id
+    page = opened(
+        site, window, "ada", task_id, width=800, height=600
+    )  # each crosshair is drawn without a graphics card
     assert ready(page) == "ready"
     chosen = random.Random(3)
     voxels = [tuple(chosen.randrange(count) for count in data.shape) for _ in range(40)]
