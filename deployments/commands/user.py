@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from deployments.commands.surroundings import accounts_database_url
-from deployments.errors import Refused
-from deployments.launcher.credentials import load_credentials, new_password, save_credentials
+from deployments.errors import HomeInUse, HomeNotWritable, Refused
+from deployments.launcher.credentials import (
+    FLOWS_USER,
+    SENDER_USER,
+    load_credentials,
+    new_password,
+    save_credentials,
+)
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 from service_kit.errors import ServiceError
@@ -75,29 +81,32 @@ def password(home: Home, username: str, *, from_stdin: bool, revoke_tokens: bool
     """Set a user's password anew, read from standard input or generated and shown once; every browser is signed out.
 
     A generated one replaces what the home noted of its own log-ins at the first start. That of the flows at the archive
-    is set only while they stand still, for they would go on with the old one.
+    is set only while they stand still, for they would go on with the old one. Accounts of programs have none.
 
     Raises
     ------
     Refused
-        If there is no such user, or the password is too short or no text.
+        If there is no such user, or the password is too short or no text; also if it was set but could not be noted.
+    HomeNotWritable
     NotRunning
     """
     username = username.lower()
-    credentials = load_credentials(home) if accounts_database_url(home) == home.database_url("accounts") else None
-    is_of_the_flows = credentials is not None and username == credentials.xnat_user
-    if is_of_the_flows and home.is_running():
+    if username in {FLOWS_USER, SENDER_USER}:
         raise Refused(
-            f"The flows log in to the archive as {username}. Stop Cohortflow, set the password, start it again."
+            f"{username} is an account of Cohortflow's own programs: it opens with a token that the home keeps, "
+            "and has no password. For a program of yours make an account with 'cohortflow user add'."
         )
-    new = _typed_password() if from_stdin else new_password()
-    with _accounts(home) as accounts:
-        accounts.set_password(username, new, revoke_tokens=revoke_tokens)
-    if credentials is not None and (is_of_the_flows or not from_stdin):
-        save_credentials(home, credentials.with_password(username, new))
-    shown = "." if from_stdin else f". Password, shown this once: {new}"
-    tokens = ", its API tokens are revoked" if revoke_tokens else ""
-    console.print(f"User {username} is signed out everywhere{tokens}{shown}", highlight=False, markup=False)
+    credentials = load_credentials(home)
+    is_of_the_flows = credentials is not None and username == credentials.xnat_user
+    with _standing_still(home, username) if is_of_the_flows else nullcontext():
+        new = _typed_password() if from_stdin else new_password()
+        with _accounts(home) as accounts:
+            accounts.set_password(username, new, revoke_tokens=revoke_tokens)
+        shown = "." if from_stdin else f". Password, shown this once: {new}"
+        tokens = ", its API tokens are revoked" if revoke_tokens else ""
+        console.print(f"User {username} is signed out everywhere{tokens}{shown}", highlight=False, markup=False)
+        if is_of_the_flows or not from_stdin:
+            _note(home, username, new)
 
 
 def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: float | None, console: Console) -> None:
@@ -113,6 +122,35 @@ def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: 
         wanted = list(scopes) or sorted(accounts.principal(username).allowed_scopes())
         issued = accounts.issue_token(username, name, wanted, expires_in_s=days * 86400 if days else None)
     console.print(issued, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _standing_still(home: Home, username: str) -> Iterator[None]:
+    """Hold the home, so that nothing starts with the log-in of the flows while it changes."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(home.locked())
+        except HomeInUse as error:
+            raise Refused(
+                f"The flows log in to the archive as {username}. Stop Cohortflow, set the password, start it again."
+            ) from error
+        except OSError as error:
+            raise HomeNotWritable(home.path, error.strerror or type(error).__name__) from error
+        yield
+
+
+def _note(home: Home, username: str, password: str) -> None:
+    """Replace the password of one of the home's own log-ins where the home keeps them."""
+    credentials = load_credentials(home)
+    if credentials is None or (noted := credentials.with_password(username, password)) == credentials:
+        return
+    try:
+        save_credentials(home, noted)
+    except OSError as error:
+        raise Refused(
+            f"The password of {username} is set, but {home.secrets} still holds the one before: it cannot be written "
+            f"({error.strerror}). Mend that and set the password once more."
+        ) from error
 
 
 def _typed_password() -> str:

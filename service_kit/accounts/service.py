@@ -109,6 +109,8 @@ class Accounts:
     def set_password(self, username: str, password: str, *, revoke_tokens: bool = False) -> None:
         """Change a password and sign the user out everywhere; API tokens go on unless they are revoked too.
 
+        Failed log-ins are forgotten: whoever was locked out may try the new one at once.
+
         Raises
         ------
         UserUnknown, PasswordTooWeak
@@ -119,6 +121,7 @@ class Accounts:
             user.password_hash, user.password_set_at = password_hash, now
             uow.session.add(user)
             repository.delete_sessions_of(uow.session, user.username)
+            repository.forget_failures(uow.session, username_sha256=digest_of(user.username))
             if revoke_tokens:
                 repository.revoke_tokens_of(uow.session, user.username, at=now)
 

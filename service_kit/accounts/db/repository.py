@@ -140,10 +140,7 @@ def _failure_times(
     return session.exec(query.order_by(col(LoginFailureRow.failed_at))).all()
 
 
-def forget_failures(session: Session, *, username_sha256: str, address: str) -> None:
-    """Forget the failures of a name at an address, after it signed in."""
-    session.execute(
-        delete(LoginFailureRow).where(
-            col(LoginFailureRow.username_sha256) == username_sha256, col(LoginFailureRow.address) == address
-        )
-    )
+def forget_failures(session: Session, *, username_sha256: str, address: str | None = None) -> None:
+    """Forget the failures of a name: at one address, after it signed in there, or at all, with its password."""
+    forget = delete(LoginFailureRow).where(col(LoginFailureRow.username_sha256) == username_sha256)
+    session.execute(forget if address is None else forget.where(col(LoginFailureRow.address) == address))

@@ -1,11 +1,16 @@
 """``cohortflow user password``: a new way in for whoever lost the old one."""
 
+import io
+import os
 import re
+import sys
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from deployments.cli import app
+from deployments.commands import user
 from deployments.errors import Refused
 from deployments.launcher.credentials import generate_credentials, load_credentials, save_credentials
 from deployments.launcher.home import Home
@@ -94,3 +99,53 @@ def test_the_flows_log_in_is_set_while_nothing_runs_only(home, accounts):
         assert accounts.verify_password("archivist", PASSWORD)
     assert set_password(home, "archivist", "--stdin", typed="an even longer one\n").exit_code == 0
     assert load_credentials(home).xnat_password == "an even longer one"
+
+
+def test_the_flows_log_in_is_guarded_and_noted_however_the_database_is_named(home, accounts, monkeypatch):
+    url = f"sqlite:///{home.path / 'databases' / '..' / 'databases' / 'accounts'}.db"
+    monkeypatch.setenv("COHORTFLOW_ACCOUNTS_DATABASE_URL", url)
+    with home.locked():
+        assert isinstance(set_password(home, "archivist").exception, Refused)
+    assert accounts.verify_password("archivist", PASSWORD)
+    assert set_password(home, "archivist", "--stdin", typed="an even longer one\n").exit_code == 0
+    assert accounts.verify_password("archivist", "an even longer one")
+    assert load_credentials(home).xnat_password == "an even longer one"
+
+
+def test_nothing_starts_while_the_flows_log_in_changes(home, accounts, monkeypatch):
+    class Watched(io.BytesIO):
+        was_held = False
+
+        def readline(self, size=-1):
+            self.was_held = home.is_running()
+            return super().readline(size)
+
+    typed = Watched(b"an even longer one\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed))
+    console = Console(file=io.StringIO())
+    user.password(home, "archivist", from_stdin=True, revoke_tokens=False, console=console)
+    assert typed.was_held
+    assert not home.is_running()
+
+
+@pytest.mark.parametrize("username", ["flows", "Sender"])
+def test_accounts_of_programs_get_no_password_and_keep_their_tokens(home, accounts, username):
+    accounts.create_user(username, None)
+    accounts.grant(username, Role.engineer)
+    token = accounts.issue_token(username, "made at the start", [Scope.gateway_read])
+    done = set_password(home, username, "--revoke-tokens")
+    assert isinstance(done.exception, Refused)
+    assert "has no password" in str(done.exception)
+    assert accounts.principal_of_token(token).username == username.lower()
+    assert accounts.user(username).password_set_at is None
+
+
+def test_a_generated_password_is_shown_though_it_cannot_be_noted(home, accounts):
+    noted = load_credentials(home)
+    home.secrets.with_name(f".secrets.json.{os.getpid()}").mkdir()  # in the way of what is written
+    done = set_password(home, "coordinator")
+    assert isinstance(done.exception, Refused)
+    assert "cannot be written (Is a directory)" in str(done.exception)
+    shown = re.search(r"shown this once: (\S+)", done.output)[1]
+    assert accounts.verify_password("coordinator", shown)
+    assert load_credentials(home) == noted

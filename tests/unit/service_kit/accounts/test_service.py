@@ -162,6 +162,18 @@ def test_a_changed_password_signs_out_everywhere_and_the_old_one_is_forgotten(ac
     assert accounts.principal_of_basic("anna", "another long password").username == "anna"
 
 
+def test_a_password_set_anew_opens_at_once_for_whoever_was_locked_out(accounts, anna):
+    for address in ("10.0.0.1", "10.0.0.2"):
+        for _ in range(3):
+            with pytest.raises(WrongCredentials):
+                accounts.verify_password("anna", "wrong password", address=address)
+    with pytest.raises(TooManyAttempts):
+        accounts.verify_password("anna", PASSWORD, address="10.0.0.1")
+    accounts.set_password("anna", "another long password")
+    for address in ("10.0.0.1", "10.0.0.2"):
+        assert accounts.verify_password("anna", "another long password", address=address).username == "anna"
+
+
 @pytest.mark.parametrize("revokes", [False, True])
 def test_tokens_outlive_a_changed_password_unless_they_are_revoked_with_it(accounts, anna, revokes):
     token = accounts.issue_token("anna", "nightly", [Scope.governor_read])
