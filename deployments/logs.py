@@ -37,6 +37,11 @@ class LineFormatter(logging.Formatter):
     'INFO gateway stored bytes=3'
     """
 
+    def format(self, record: LogRecord) -> str:
+        """Write the record; a traceback that another formatter left in it is written anew."""
+        record.exc_text = None
+        return super().format(record)
+
     def formatMessage(self, record: LogRecord) -> str:  # noqa: N802 - the standard library's name
         """Append the facts given in ``extra``."""
         facts = " ".join(f"{key}={value}" for key, value in record.__dict__.items() if key not in _OWN)

@@ -21,6 +21,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -91,12 +93,16 @@ class OutOfSpace(Unavailable):
 def without_paths(error: BaseException) -> BaseException:
     """Take the paths out of an error of the operating system, and out of those in it or before it, before it is logged.
 
-    Folders and files are called what subjects and sessions are called, and what a sender called them.
+    Folders and files are called what subjects and sessions are called, and what a sender called them. What a library
+    says in words of its own may hold them anywhere: of such an error stay kind and number. Notes go, and of a command
+    stays its program.
 
     Examples
     --------
     >>> str(without_paths(PermissionError(13, "Permission denied", "/archive/P/DOE_JANE")))
     '[Errno 13] Permission denied'
+    >>> without_paths(FileNotFoundError("No such file or no access: '/archive/DOE_JANE.nii.gz'"))
+    FileNotFoundError()
     """
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -105,14 +111,39 @@ def without_paths(error: BaseException) -> BaseException:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
+        vars(one).pop("__notes__", None)
         if isinstance(one, OSError):
-            del one.filename, one.filename2
-        if isinstance(one, shutil.Error | shutil.SpecialFileError | shutil.ReadError):
-            one.args = (_reasons(one),)  # which has the paths in its sentence
+            _strip(one)
+        if isinstance(one, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+            one.cmd = _program(one.cmd)
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
         waiting += [one.__cause__, one.__context__]
     return error
+
+
+def _strip(error: OSError) -> None:
+    """Take the paths out of one error, through the fields of its root: a derived one may hide them, or keep them."""
+    fields = vars(OSError)
+    for path in ("filename", "filename2"):
+        fields[path].__delete__(error)
+    if isinstance(error, shutil.Error | shutil.SpecialFileError | shutil.ReadError):
+        error.args = (_reasons(error),)  # which has the paths in its sentence
+        return
+    number, reason = error.errno, error.strerror
+    if not isinstance(number, int):
+        for words in ("errno", "strerror"):
+            fields[words].__delete__(error)
+        error.args = ()
+    elif not isinstance(reason, str) or "/" in reason or "\\" in reason:
+        error.strerror = os.strerror(number)
+        error.args = (number, error.strerror)
+
+
+def _program(command: object) -> list[str]:
+    """Give the program of a command without its folder; a command line of a shell is not taken apart."""
+    program = command[0] if isinstance(command, list | tuple) and command else None
+    return [Path(os.fsdecode(program)).name if isinstance(program, str | bytes | os.PathLike) else "a command"]
 
 
 def _reasons(error: OSError) -> list[tuple[str]] | str:

@@ -22,3 +22,11 @@ def test_a_traceback_tells_no_path_whoever_logs_it():
     said = line({"levelname": "ERROR", "msg": "failed", "exc_info": (type(error), error, None)})
     assert "Permission denied" in said
     assert "DOE" not in said
+
+
+def test_a_traceback_that_another_formatter_left_is_written_anew():
+    error = PermissionError(13, "Permission denied", "/inbox/DOE^JANE")
+    record = {"levelname": "ERROR", "msg": "failed", "exc_info": (type(error), error, None)}
+    said = line({**record, "exc_text": "PermissionError: [Errno 13] Permission denied: '/inbox/DOE^JANE'"})
+    assert said.splitlines() == ["ERROR failed", "PermissionError: [Errno 13] Permission denied"]
+    assert "DOE" not in line({"levelname": "ERROR", "msg": "failed", "exc_text": "FileNotFoundError: /inbox/DOE^JANE"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,55 @@ def same_file(folder: Path) -> Exception:
     with pytest.raises(shutil.SameFileError) as caught:
         shutil.copyfile(file, file)
     return caught.value
+
+
+class Unyielding(OSError):
+    """An error whose path nobody can take away by its own name."""
+
+    @property
+    def filename(self) -> str:  # type: ignore[override]
+        return "/archive/DOE_JANE"
+
+
+class Numbered(OSError):
+    """An error with a sentence and a number of its own."""
+
+    def __init__(self, sentence: str, number: int) -> None:
+        super().__init__(sentence)
+        self.errno = number
+
+
+def noted(error: Exception, note: str) -> Exception:
+    error.add_note(note)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError("No such file or no access: '/archive/DOE_JANE.nii.gz'"), "FileNotFoundError"),
+        (OSError("Empty file: 'DOE_JANE.nii'"), "OSError"),
+        (OSError(b"not a gzipped file: DOE_JANE"), "OSError"),
+        (OSError("cannot be read", "/archive/DOE_JANE"), "OSError"),
+        (Numbered("cannot read /archive/DOE_JANE", 5), "Numbered: [Errno 5] Input/output error"),
+        (OSError(5, "Unable to open file: '/archive/DOE_JANE.h5'"), "OSError: [Errno 5] Input/output error"),
+        (OSError(99, "error while binding ('::1', 80)"), "OSError: [Errno 99] error while binding ('::1', 80)"),
+        (Unyielding(13, "Permission denied", "/archive/DOE_JANE"), "Unyielding: [Errno 13] Permission denied"),
+        (noted(ValueError("no image"), "in /archive/DOE_JANE"), "ValueError: no image"),
+        (
+            subprocess.CalledProcessError(1, ["/opt/dcm2niix", "/archive/DOE_JANE"]),
+            "subprocess.CalledProcessError: Command '['dcm2niix']' returned non-zero exit status 1.",
+        ),
+        (
+            subprocess.TimeoutExpired("dcm2niix /archive/DOE_JANE", 2.0),
+            "subprocess.TimeoutExpired: Command '['a command']' timed out after 2.0 seconds",
+        ),
+    ],
+)
+def test_of_what_errors_say_in_their_own_words_stays_what_can_hold_no_path(error: Exception, said: str) -> None:
+    for _ in range(2):  # said twice is said once
+        told = "".join(traceback.format_exception(without_paths(error)))
+        assert told.rstrip().removeprefix(f"{__name__}.") == said
 
 
 @pytest.mark.parametrize(
