@@ -14,15 +14,17 @@ Tree::
     │   └── NothingReleased       the study has no released table yet
     ├── Forbidden
     │   └── SecretRefused         neither the scope nor the execution's secret
-    └── Conflict
-        ├── LabelTaken            the label is used already
-        ├── SiteDiffers           the session belongs to another site
-        ├── NotArchived           it is not known which session of the archive this is
-        ├── WorkflowDiffers       the label stands for another workflow text
-        ├── NoTransition          no transition leads there from the present state
-        ├── ConditionNotMet       there is one, but its condition does not hold
-        ├── MovedMeanwhile        somebody or something else moved the session first
-        └── AnswerTooLate         the execution is resolved, or its session has gone on
+    ├── Conflict
+    │   ├── LabelTaken            the label is used already
+    │   ├── SiteDiffers           the session belongs to another site
+    │   ├── NotArchived           it is not known which session of the archive this is
+    │   ├── WorkflowDiffers       the label stands for another workflow text
+    │   ├── NoTransition          no transition leads there from the present state
+    │   ├── ConditionNotMet       there is one, but its condition does not hold
+    │   ├── MovedMeanwhile        somebody or something else moved the session first
+    │   └── AnswerTooLate         the execution is resolved, or its session has gone on
+    └── Unavailable
+        └── ReleaseUnreadable     the file of the released table cannot be opened, or is no table
 
 The sentences name ids and labels only. May import `service_kit.errors`.
 """
@@ -31,7 +33,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service_kit.errors import Conflict, Forbidden, InvalidInput, NotFound
+from service_kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,3 +200,14 @@ class AnswerTooLate(Conflict):
         self.status = status
         self.reason = reason
         super().__init__(f"Execution {execution_id} takes no answer any more: {reason}. The answer was recorded.")
+
+
+class ReleaseUnreadable(Unavailable):
+    """The file of a study's released table cannot be opened, or is no table."""
+
+    def __init__(self, study: str) -> None:
+        self.study = study
+        super().__init__(
+            f"The released table of the study {study} cannot be read at the moment. "
+            "Whoever runs Cohortflow finds the reason in its log."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from study_governor.cohorts.service import checked_label
-from study_governor.contract.errors import NothingReleased
+from study_governor.contract.errors import NothingReleased, ReleaseUnreadable
 from study_governor.db.tables import CohortRow, ExperimentRow, SubjectRow
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from study_governor.reach import Reach
+
+
+logger = logging.getLogger(__name__)
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, csv.Error)
+"""What reading a table raises that cannot be opened, or is none: no text, no JSON, no columns of subject and session."""
 
 
 class TableFormat(StrEnum):
@@ -42,6 +49,7 @@ class ReleaseState(StrEnum):
     NONE = "none"  # nothing was released yet
     EMPTY = "empty"  # what was released has been withdrawn
     ELSEWHERE = "elsewhere"  # only sessions of sites that somebody may not see
+    UNREADABLE = "unreadable"  # there is a file, which cannot be opened or is no table
     THERE = "there"
 
 
@@ -68,6 +76,9 @@ def release_state(session: Session, releases_dir: Path | None, study: str, *, re
             return ReleaseState.THERE if is_seen else ReleaseState.ELSEWHERE
     except (FileNotFoundError, NotADirectoryError):
         return ReleaseState.NONE
+    except _UNREADABLE as error:
+        _log_unreadable(error)
+        return ReleaseState.UNREADABLE
 
 
 def released_table(session: Session, releases_dir: Path | None, study: str, *, form: TableFormat, reach: Reach) -> str:
@@ -75,17 +86,26 @@ def released_table(session: Session, releases_dir: Path | None, study: str, *, f
 
     Raises
     ------
-    NothingReleased
+    NothingReleased, ReleaseUnreadable
     """
     if releases_dir is None:
         raise NothingReleased(study)
     try:
         text = table_file(releases_dir, study, form=form).read_text(encoding="utf-8")
+        if reach.covers(study, None):
+            return text
+        return rows_of(text, _sessions_seen(session, study, reach=reach), form=form)
     except (FileNotFoundError, NotADirectoryError):
         raise NothingReleased(study) from None
-    if reach.covers(study, None):
-        return text
-    return rows_of(text, _sessions_seen(session, study, reach=reach), form=form)
+    except _UNREADABLE as error:
+        _log_unreadable(error)
+        raise ReleaseUnreadable(study) from None
+
+
+def _log_unreadable(error: Exception) -> None:
+    """Say what kind of error it was and no more: it may hold the path, or what stands in the table."""
+    facts = {"error": type(error).__name__, "errno": getattr(error, "errno", None)}
+    logger.warning("a released table cannot be read", extra=facts)
 
 
 def _sessions_seen(session: Session, study: str, *, reach: Reach) -> set[tuple[str, str]]:

@@ -170,6 +170,30 @@ def test_a_release_without_a_session_is_not_offered_but_told(anna, browse, house
     assert answer.json() == []
 
 
+@pytest.mark.parametrize(
+    "table",
+    [None, b"session,subject\ns1,\xff\n", b"value\n1.5\n", b"session,subject\n" + b"s" * 200_000 + b",a\n"],
+    ids=["a folder", "no text", "no columns", "a field without end"],
+)
+def test_a_release_that_cannot_be_read_is_told_and_takes_no_page_away(browse, house, releases, caplog, table):
+    session = house.new_session(label="s1", subject="a", site="ams")
+    path = release(releases, ("a", "s1", 1.25))
+    path.unlink()
+    path.mkdir() if table is None else path.write_bytes(table)
+    with house.database.write() as uow:
+        set_variables(uow.session, session, {"release": str(path)})
+    ams = browse("ams")
+    for page in ("/", f"/sessions/{session}"):
+        assert "The released table cannot be read now" in ams.get(page)
+        assert str(path) not in ams.html(page)
+    answer = ams.client.get("/api/v2/cohorts/brain/release.csv", headers={**ams.headers, "Accept": "*/*"})
+    assert answer.status_code == 503
+    assert "cannot be read at the moment" in answer.json()["detail"]
+    told = [record for record in caplog.records if record.name == "study_governor.releases.service"]
+    assert {record.getMessage() for record in told} == {"a released table cannot be read"}
+    assert str(releases) not in str([vars(record) for record in told])
+
+
 def test_a_study_that_released_nothing_says_so(anna, house):
     house.new_session()
     answer = anna.client.get("/api/v2/cohorts/brain/release.csv", headers={**anna.headers, "Accept": "*/*"})
