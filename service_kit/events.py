@@ -7,12 +7,15 @@ process; a page that misses an event while it was away loads itself anew when it
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+
+from service_kit.web.viewer import is_still_welcome
 
 _QUEUE_SIZE = 256
 RETRY_MS = 2000
@@ -58,7 +61,8 @@ class Broadcast:
     Parameters
     ----------
     heartbeat_s
-        How often a silent stream sends a comment, so that proxies keep it and a lost browser is noticed.
+        How often a stream sends a comment, so that proxies keep it and a lost browser is noticed, and asks whether its
+        reader may go on.
 
     Examples
     --------
@@ -90,19 +94,34 @@ class Broadcast:
         for listener in listeners:
             _hand_over(listener, None)
 
-    async def stream(self, topics: Iterable[str] | None = None) -> AsyncIterator[str]:
-        """Yield the events of the topics (all when None) as text, until `close` or until the reader goes."""
+    async def stream(
+        self, topics: Iterable[str] | None = None, *, may_go_on: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[str]:
+        """Yield the events of the topics (all when None) as text, until `close` or until the reader goes.
+
+        Parameters
+        ----------
+        may_go_on
+            Asked at every heartbeat, in a thread; the stream ends at a no.
+        """
         wanted = None if topics is None else frozenset(topics)
-        listener = _Listener(asyncio.get_running_loop(), asyncio.Queue(_QUEUE_SIZE), wanted)
+        loop = asyncio.get_running_loop()
+        listener = _Listener(loop, asyncio.Queue(_QUEUE_SIZE), wanted)
         with self._lock:
             self._listeners.add(listener)
         try:
             yield f"retry: {RETRY_MS}\n\n"
+            beat_at = loop.time() + self._heartbeat_s
             while True:
-                try:
-                    event = await asyncio.wait_for(listener.queue.get(), timeout=self._heartbeat_s)
-                except TimeoutError:
+                if (left_s := beat_at - loop.time()) <= 0:
+                    if not await run_in_threadpool(may_go_on):
+                        return
                     yield ": still here\n\n"
+                    beat_at = loop.time() + self._heartbeat_s
+                    continue
+                try:
+                    event = await asyncio.wait_for(listener.queue.get(), timeout=left_s)
+                except TimeoutError:
                     continue
                 if event is None:
                     return
@@ -111,10 +130,11 @@ class Broadcast:
             with self._lock:
                 self._listeners.discard(listener)
 
-    def response(self, request: Request, topics: Iterable[str] | None = None) -> StreamingResponse:  # noqa: ARG002
-        """Return the stream as an answer to a request."""
+    def response(self, request: Request, topics: Iterable[str] | None = None) -> StreamingResponse:
+        """Return the stream as an answer to a request; it ends with the log-in that it was asked for with."""
         headers: dict[str, Any] = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self.stream(topics), media_type="text/event-stream", headers=headers)
+        stream = self.stream(topics, may_go_on=lambda: is_still_welcome(request))
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     @property
     def listener_count(self) -> int:

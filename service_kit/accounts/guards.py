@@ -27,6 +27,7 @@ from service_kit.accounts.credentials import csrf_matches
 from service_kit.accounts.domain import Principal, Role
 from service_kit.accounts.errors import CsrfRefused, NotSignedIn, RoleMissing, ScopeMissing, WrongCredentials
 from service_kit.accounts.service import Accounts
+from service_kit.errors import Unauthenticated, Unavailable
 
 SESSION_COOKIE = "cohortflow_session"
 CSRF_FIELD = "csrf_token"
@@ -127,9 +128,32 @@ def principal_if_any(request: Request) -> Principal | None:
     return accounts.principal_of_session(cookie)
 
 
-def _principal_of_cookie(accounts: Accounts, request: Request) -> Principal:
+def is_still_welcome(request: Request) -> bool:
+    """Tell whether the session or token of a request still gives the rights that it gave, for an answer that lasts.
+
+    A password is not asked for again, since a changed one would count as failed log-ins. While the accounts cannot
+    be asked, what they said stands.
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is not None and not authorization.lower().startswith("bearer "):
+        return True
+    accounts = accounts_of(request)
+    try:
+        if authorization is None:
+            principal = _principal_of_cookie(accounts, request, is_visit=False)
+        else:
+            principal = _principal_of_header(accounts, authorization, address="")
+    except Unauthenticated:
+        return False
+    except Unavailable:
+        return True
+    admitted: Principal = request.state.principal
+    return principal == admitted
+
+
+def _principal_of_cookie(accounts: Accounts, request: Request, *, is_visit: bool = True) -> Principal:
     cookie = request.cookies.get(SESSION_COOKIE)
-    principal = None if cookie is None else accounts.principal_of_session(cookie)
+    principal = None if cookie is None else accounts.principal_of_session(cookie, is_visit=is_visit)
     if principal is None:
         raise NotSignedIn
     return principal

@@ -324,8 +324,8 @@ class Accounts:
             )
         return secret
 
-    def principal_of_session(self, secret: str) -> Principal | None:
-        """Return the principal of a session cookie, or None when the session ended or never was."""
+    def principal_of_session(self, secret: str, *, is_visit: bool = True) -> Principal | None:
+        """Return the principal of a session cookie, or None when it ended or never was; a visit keeps it from idling."""
         now = utc_now()
         with self.database.read() as uow:
             row = uow.session.get(SessionRow, digest_of(secret))
@@ -335,7 +335,7 @@ class Accounts:
             if user is None:
                 return None
             principal = repository.principal_of(uow.session, user)
-            is_stale = now - row.last_seen_at > _TOUCH_EVERY
+            is_stale = is_visit and now - row.last_seen_at > _TOUCH_EVERY
         if is_stale:
             self._touch_session(digest_of(secret), now)
         return principal

@@ -24,7 +24,7 @@ def render_error(request: Request, status: int, title: str, detail: str) -> Resp
             return _PAGES.render(request, "error_part.html", {"title": title, "detail": detail}, status=status)
         return _PAGES.render(request, "error.html", {"status": status, "title": title, "detail": detail}, status=status)
     target = _back_to(request, is_htmx=is_htmx)
-    login = site.login_url(request) + (f"?next={quote(target, safe='/')}" if target else "")
+    login = site.shared_url(request, "/login") + (f"?next={quote(target, safe='/')}" if target else "")
     if is_htmx:
         return Response(status_code=401, headers={"HX-Redirect": login})
     return RedirectResponse(login, status_code=303)

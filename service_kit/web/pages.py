@@ -9,6 +9,8 @@ from ``{% import "macros.html" as ui %}``. Every template knows:
     link to a path of the whole site, such as ``site("/tasks/7")``
 ``asset(name)``
     link to a built file, such as ``asset("task_page.js")``
+``shared_asset(name)``
+    the same link on the pages of all services of a site
 ``viewer``, ``csrf_token``, ``request``, ``navigation``
     who looks, the token for forms (``{{ ui.csrf(csrf_token) }}``), the request, the entries of the navigation
 ``xnat_url``, ``prefect_ui_url``
@@ -89,6 +91,7 @@ def _shared_context(request: Request) -> dict[str, Any]:
         "url": lambda path: site.own_url(request, path),
         "site": lambda path: site.site_url(request, path),
         "asset": lambda name: site.own_url(request, "/static/" + _MANIFEST.path_of(name)),
+        "shared_asset": lambda name: site.shared_url(request, "/static/" + _MANIFEST.path_of(name)),
         "has_asset": _MANIFEST.has,
         "xnat_url": places.xnat_url,
         "prefect_ui_url": places.prefect_ui_url,

@@ -71,10 +71,10 @@ def site_url(request: Request, path: str) -> str:
     return site_of(request).site_url.rstrip("/") + path
 
 
-def login_url(request: Request) -> str:
-    """Return the address of the log-in page: the site's, or the service's own when it runs alone."""
+def shared_url(request: Request, path: str) -> str:
+    """Return the link to what every service has, such as the log-in page: the site's, or its own when it runs alone."""
     is_alone = not _root_path(request).endswith(_mount_of(request))
-    return own_url(request, "/login") if is_alone else site_url(request, "/login")
+    return own_url(request, path) if is_alone else site_url(request, path)
 
 
 def navigation(request: Request, viewer: Viewer | None) -> list[NavigationItem]:

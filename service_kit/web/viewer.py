@@ -27,10 +27,11 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ViewerLookup:
-    """How an app finds who looks, and the CSRF token that goes into the forms of the page."""
+    """How an app finds who looks, the CSRF token that goes into the forms of the page, and whether who asked may go on."""
 
     viewer: Callable[[Request], Viewer | None]
     csrf_token: Callable[[Request], str]
+    is_still_welcome: Callable[[Request], bool] = lambda _: True
 
 
 def viewer_of(request: Request) -> Viewer | None:
@@ -43,3 +44,9 @@ def csrf_token_of(request: Request) -> str:
     """Return the CSRF token for the forms of the page; empty for a stranger."""
     lookup = getattr(request.app.state, "viewer_lookup", None)
     return lookup.csrf_token(request) if isinstance(lookup, ViewerLookup) else ""
+
+
+def is_still_welcome(request: Request) -> bool:
+    """Tell whether who asked may still hear the answer, for one that lasts; asks the accounts, so not on the event loop."""
+    lookup = getattr(request.app.state, "viewer_lookup", None)
+    return lookup.is_still_welcome(request) if isinstance(lookup, ViewerLookup) else True

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from service_kit.accounts.credentials import csrf_token_of
-from service_kit.accounts.guards import SESSION_COOKIE, principal_if_any
+from service_kit.accounts.guards import SESSION_COOKIE, is_still_welcome, principal_if_any
 from service_kit.accounts.service import Accounts
 from service_kit.accounts.web.pages import router
 from service_kit.routes import add_routes
@@ -21,7 +21,9 @@ def install(app: FastAPI, accounts: Accounts, *, secure_cookies: bool = False) -
     """
     app.state.accounts = accounts
     app.state.secure_cookies = secure_cookies
-    app.state.viewer_lookup = ViewerLookup(viewer=principal_if_any, csrf_token=page_csrf_token)
+    app.state.viewer_lookup = ViewerLookup(
+        viewer=principal_if_any, csrf_token=page_csrf_token, is_still_welcome=is_still_welcome
+    )
     add_routes(app, router)
 
 

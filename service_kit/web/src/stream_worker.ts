@@ -1,4 +1,4 @@
-// The worker that holds the streams of events for all tabs of a browser that show pages of one log-in.
+// The worker that holds the streams of events for all tabs of a browser.
 import { StreamHub } from "./shell/stream_hub";
 
 const hub = new StreamHub();

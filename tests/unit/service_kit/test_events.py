@@ -54,6 +54,30 @@ def test_a_silent_stream_has_a_heartbeat():
     asyncio.run(listen())
 
 
+def test_a_stream_ends_at_the_heartbeat_when_its_reader_may_not_go_on_however_much_happens():
+    async def listen():
+        broadcast = Broadcast(heartbeat_s=0.05)
+        answers = iter([True, False])
+        asked_in = set()
+
+        def may_go_on():
+            asked_in.add(threading.current_thread())
+            return next(answers)
+
+        received = []
+        async with asyncio.timeout(5):
+            async for text in broadcast.stream(may_go_on=may_go_on):
+                received.append(text)
+                await asyncio.sleep(0.005)
+                broadcast.publish("session", "1")
+        assert sum(text.startswith(":") for text in received) == 1
+        assert any(text.startswith("event") for text in received)
+        assert threading.current_thread() not in asked_in, "others would wait for the database"
+        assert broadcast.listener_count == 0
+
+    asyncio.run(listen())
+
+
 def test_a_reader_that_goes_is_forgotten():
     async def listen():
         broadcast = Broadcast()

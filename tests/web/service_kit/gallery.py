@@ -79,9 +79,10 @@ def create_gallery(home: Path, *, accounts: Accounts | None = None) -> FastAPI:
     app = new_app("Gallery", settings, service="study_governor")
     accounts_web.install(app, accounts)
     pages = GalleryPages(service="study_governor")
-    broadcast = Broadcast()
+    broadcast = Broadcast(heartbeat_s=0.5)
     app.state.broadcast = broadcast
     clicks = {"count": 0}
+    listeners: list[str] = []
 
     @app.get("/")
     def parts(request: Request, principal: CurrentPrincipal) -> Response:
@@ -107,7 +108,12 @@ def create_gallery(home: Path, *, accounts: Accounts | None = None) -> FastAPI:
 
     @app.get("/events")
     def events(request: Request, principal: CurrentPrincipal) -> Response:
+        listeners.append(principal.username)
         return broadcast.response(request, ["clicked"])
+
+    @app.get("/listeners")
+    def who_asked() -> list[str]:
+        return listeners
 
     @app.get("/streams")
     def streams() -> int:

@@ -1,4 +1,6 @@
-"""Streams of events in a real browser: many tabs, one connection; none is shared by two people."""
+"""Streams of events in a real browser: many tabs, one connection, whose log-in the server knows."""
+
+import time
 
 import httpx
 import pytest
@@ -29,19 +31,41 @@ def click_and_hear(page, *tabs):
         tab.wait_for_selector(f"#live:text-is('{clicks} live')")
 
 
-def test_all_tabs_of_a_log_in_share_a_stream_and_another_person_has_an_own_one(page, gallery_url):
+def wait_for_streams(gallery_url, expected):
+    """Wait until so many streams are open: one whose browser closed it is known to be gone a moment later."""
+    deadline = time.monotonic() + 10
+    while (count := httpx.get(f"{gallery_url}/streams").json()) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert count == expected
+
+
+def test_all_tabs_share_a_stream_which_is_that_of_the_newest_log_in(page, gallery_url):
     sign_in(page)
     tabs = [page, *(page.context.new_page() for _ in range(7))]
-    for tab in tabs[1:]:
+    for tab in tabs[1:5]:
         tab.goto("/")
+    for tab, username in zip(tabs[5:], ("carl", "carl", "anna"), strict=True):
+        page.context.clear_cookies()
+        sign_in(tab, username=username)
+        assert is_live(tab)
     assert all(is_live(tab) for tab in tabs), "a browser keeps six connections to a site at most"
-    assert httpx.get(f"{gallery_url}/streams").json() == 1
-    click_and_hear(page, *tabs)
-    page.context.clear_cookies()
-    sign_in(page, username="anna")
-    assert is_live(page)
-    assert httpx.get(f"{gallery_url}/streams").json() == 2, "one is carl's, whose tabs are still open"
-    click_and_hear(page, page)
+    click_and_hear(tabs[-1], *tabs)
+    wait_for_streams(gallery_url, 1)
+    assert httpx.get(f"{gallery_url}/listeners").json()[-1] == "anna", "carl's rights are not hers"
+
+
+def test_a_stream_ends_with_its_log_in_and_comes_back_with_the_next(page, gallery_url):
+    sign_in(page)
+    other = page.context.new_page()
+    other.goto("/")
+    assert is_live(other)
+    page.click(".cf-user")
+    page.click("text=Sign out")
+    other.wait_for_selector("html[data-live=lost]")
+    wait_for_streams(gallery_url, 0)
+    sign_in(page)
+    assert is_live(other)
+    click_and_hear(page, other)
 
 
 @pytest.mark.parametrize(

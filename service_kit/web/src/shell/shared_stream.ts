@@ -15,11 +15,11 @@ function ownPort(): MessagePort {
   return port1;
 }
 
-/** A port to the worker of this log-in: another person at the same browser has other rights, so another worker. */
+/** A port to the worker of this browser. */
 function workersPort(failed: () => void): MessagePort {
   const address = metaOf("stream-worker");
   if (ownHub !== null || address === "" || typeof SharedWorker === "undefined") return ownPort();
-  const worker = new SharedWorker(address, { name: metaOf("csrf-token"), type: "module" });
+  const worker = new SharedWorker(address, { type: "module" });
   worker.onerror = failed;
   return worker.port;
 }
@@ -56,7 +56,7 @@ export class SharedStream extends EventTarget {
 
   private begin(): void {
     this.port.onmessage = ({ data }: MessageEvent<News>) => this.hear(data);
-    this.say({ open: new URL(this.address, location.href).href });
+    this.say({ open: new URL(this.address, location.href).href, login: metaOf("csrf-token") });
     for (const topic of this.topics) this.say({ listen: topic });
   }
 

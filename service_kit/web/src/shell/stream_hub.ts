@@ -1,8 +1,8 @@
 // One connection for each address of events, whoever listens. It runs in a worker that the tabs of a browser share, or
 // in the page where there is no such worker.
 
-/** What a page says through its port: which address to listen to, then which topics; `close` when it has enough. */
-export type Wish = { open: string } | { listen: string } | { close: true };
+/** What a page says through its port: which address to listen to, under which log-in, then which topics; `close` when it has enough. */
+export type Wish = { open: string; login: string } | { listen: string } | { close: true };
 
 /** What it hears; `waiting` at once, so that it knows that somebody is there. */
 export type News = { state: "waiting" | "open" | "error"; readyState: number } | { topic: string; data: string };
@@ -10,15 +10,20 @@ export type News = { state: "waiting" | "open" | "error"; readyState: number } |
 class Connection {
   readonly ports = new Set<MessagePort>();
   private readonly topics = new Set<string>();
-  private readonly source: EventSource;
+  private source: EventSource;
 
-  constructor(address: string, ended: () => void) {
-    const source = (this.source = new EventSource(address));
-    source.onopen = () => this.tell({ state: "open", readyState: source.readyState });
-    source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) ended(); // refused: whoever asks next begins anew
-      this.tell({ state: "error", readyState: source.readyState });
-    };
+  constructor(
+    private readonly address: string,
+    private readonly ended: () => void,
+  ) {
+    this.source = this.begin();
+  }
+
+  /** Ask the server again; what happens until it answers is not heard. */
+  beginAnew(): void {
+    this.close();
+    this.source = this.begin();
+    this.tell({ state: "error", readyState: this.source.readyState });
   }
 
   add(port: MessagePort): void {
@@ -30,11 +35,26 @@ class Connection {
   listen(topic: string): void {
     if (this.topics.has(topic)) return;
     this.topics.add(topic);
-    this.source.addEventListener(topic, (event) => this.tell({ topic, data: (event as MessageEvent<string>).data }));
+    this.hear(this.source, topic);
   }
 
   close(): void {
     this.source.close();
+  }
+
+  private begin(): EventSource {
+    const source = new EventSource(this.address);
+    source.onopen = () => this.tell({ state: "open", readyState: source.readyState });
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) this.ended(); // refused: whoever asks next begins anew
+      this.tell({ state: "error", readyState: source.readyState });
+    };
+    for (const topic of this.topics) this.hear(source, topic);
+    return source;
+  }
+
+  private hear(source: EventSource, topic: string): void {
+    source.addEventListener(topic, (event) => this.tell({ topic, data: (event as MessageEvent<string>).data }));
   }
 
   private tell(news: News): void {
@@ -44,6 +64,7 @@ class Connection {
 
 export class StreamHub {
   private readonly connections = new Map<string, Connection>();
+  private readonly logins = new Set<string>();
 
   /** Serve a port; it listens to one address. */
   serve(port: MessagePort): void {
@@ -56,6 +77,7 @@ export class StreamHub {
     };
     port.onmessage = ({ data: wish }: MessageEvent<Wish>) => {
       if ("open" in wish) {
+        this.meet(wish.login);
         address = wish.open;
         connection = this.connectionTo(address);
         connection.add(port);
@@ -63,6 +85,13 @@ export class StreamHub {
       else leave();
     };
     port.addEventListener("close", leave); // the page went without a word, where the browser tells
+  }
+
+  /** A browser has one log-in at a time: with a new one all streams begin anew, and older tabs hear what it may hear. */
+  private meet(login: string): void {
+    if (this.logins.has(login)) return;
+    this.logins.add(login);
+    for (const connection of this.connections.values()) connection.beginAnew();
   }
 
   private connectionTo(address: string): Connection {

@@ -1,17 +1,21 @@
 """Who passes the guards, by every kind of credentials, by HTTP."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, Form
+from fastapi import Depends, Form, Request
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from service_kit.accounts import Principal, Role
 from service_kit.accounts import web as accounts_web
 from service_kit.accounts.credentials import csrf_token_of
+from service_kit.accounts.db.tables import SessionRow
 from service_kit.accounts.guards import CurrentPrincipal, require_role, require_scope
 from service_kit.app import new_app
 from service_kit.settings import ServiceSettings
+from service_kit.web.viewer import is_still_welcome
 
 PASSWORD = "correct horse battery"
 
@@ -28,6 +32,10 @@ def client(accounts):
     @app.get("/me")
     def me(principal: CurrentPrincipal) -> dict[str, str]:
         return {"username": principal.username}
+
+    @app.get("/lasting")
+    def lasting(request: Request, principal: CurrentPrincipal) -> None:
+        app.state.lasting = request
 
     @app.post("/write")
     def write(principal: Annotated[Principal, Depends(require_scope("governor:write"))]) -> dict[str, str]:
@@ -143,3 +151,51 @@ def test_basic_is_checked_once_a_minute_not_with_every_request(client, accounts)
     assert hasher.count == 1
     assert client.get("/me", auth=("carl", "wrong")).status_code == 401
     assert hasher.count == 2
+
+
+@pytest.mark.parametrize("end", ["sign out", "close", "take the role", "stay away"])
+def test_an_answer_that_lasts_is_welcome_until_the_session_or_its_rights_end(client, accounts, end):
+    cookie = accounts.start_session("carl")
+    client.cookies.set("cohortflow_session", cookie)
+    client.get("/lasting").raise_for_status()
+    asked = client.app.state.lasting
+    assert is_still_welcome(asked)
+    if end == "sign out":
+        accounts.end_session(cookie)
+    elif end == "close":
+        accounts.deactivate("carl")
+    elif end == "take the role":
+        accounts.revoke_grant("carl", Role.coordinator, study="brain")
+    else:
+        seen(accounts, before=timedelta(hours=11))
+        assert is_still_welcome(asked)
+        seen(accounts, before=timedelta(hours=1))
+    assert not is_still_welcome(asked), "to go on listening is no sign of life"
+
+
+def seen(accounts, *, before):
+    """Let the only session be older by so much since its last visit."""
+    with accounts.database.write() as uow:
+        row = uow.session.exec(select(SessionRow)).one()
+        row.last_seen_at -= before
+
+
+def test_an_answer_that_lasts_ends_with_its_token_but_asks_no_password_again(client, accounts):
+    token = accounts.issue_token("carl", "script", ["governor:read"])
+    client.get("/lasting", headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+    by_token = client.app.state.lasting
+    client.get("/lasting", auth=("carl", PASSWORD)).raise_for_status()
+    by_password = client.app.state.lasting
+    assert is_still_welcome(by_token)
+    assert is_still_welcome(by_password)
+    accounts.set_password("carl", "another battery staple", revoke_tokens=True)
+    assert not is_still_welcome(by_token)
+    assert is_still_welcome(by_password)
+
+
+def test_what_the_accounts_said_stands_while_they_cannot_be_asked(client, accounts):
+    client.cookies.set("cohortflow_session", accounts.start_session("carl"))
+    client.get("/lasting").raise_for_status()
+    with accounts.database.write() as uow:
+        uow.session.connection().exec_driver_sql("ALTER TABLE browser_session RENAME TO away")
+    assert is_still_welcome(client.app.state.lasting)

@@ -65,6 +65,16 @@ def test_a_browser_gets_an_error_page_with_the_sentence_escaped(client):
     assert "<h1" in response.text
 
 
+def test_the_pages_of_all_services_of_a_site_name_one_worker_for_their_streams(client):
+    mounted = TestClient(client.app, root_path="/cohort/gateway", raise_server_exceptions=False)
+    assert (
+        '<meta name="stream-worker" content="/cohort/static/dist/stream_worker' in mounted.get("/x", headers=HTML).text
+    )
+    assert '<meta name="stream-worker" content="/static/dist/stream_worker' in client.get("/x", headers=HTML).text, (
+        "alone"
+    )
+
+
 def test_a_program_gets_the_same_as_problem_details(client):
     assert client.post("/conflict").json()["detail"] == "The <session> moved on."
 

@@ -33,7 +33,7 @@ def test_links_fit_where_the_service_is(service, root_path, own, across, login):
     asked = request(service, f"{root_path}/", root_path=root_path)
     assert site.own_url(asked, "/x") == own
     assert site.site_url(asked, "/tasks/7") == across
-    assert site.login_url(asked) == login
+    assert site.shared_url(asked, "/login") == login
 
 
 @pytest.mark.parametrize(
