@@ -8,7 +8,7 @@ that they may write to, ``INBOX/PROJECT``.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,6 +40,22 @@ KEPT = ("PROJECT_ID", "SUBJECT_ID", "EXPT_LABEL", "project", "subject", "session
         "prearchive_code", "rename", "Ignore-Unparsable")  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Stamp:
+    """What tells a file from the next one of its name."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "_Stamp":
+        """Return that of a file as it is now."""
+        found = path.lstat()
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 @dataclass
 class _Outcome:
     """What came of a folder.
@@ -51,12 +67,17 @@ class _Outcome:
     refusals
         Why something was not, a sentence each; files are counted, not named, since names can name people.
     taken
-        Files that were imported.
+        Files that were imported, as they were just before they were read.
     """
 
     uris: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    taken: list[Path] = field(default_factory=list)
+    taken: dict[Path, _Stamp] = field(default_factory=dict)
+
+    def add(self, uris: Iterable[str], taken: Mapping[Path, _Stamp]) -> None:
+        """Note what was imported, and from which files; what was known already is noted once."""
+        self.uris += [uri for uri in uris if uri not in self.uris]
+        self.taken.update(taken)
 
     @contextmanager
     def part(self, what: str = "") -> Iterator[None]:
@@ -132,20 +153,28 @@ class Inbox:
         return path
 
     def carry_out(self, row: InboxRequestRow) -> None:
-        """Import what a request names, and note what came of it."""
-        self._note(row, status="Importing")
-        outcome = _Outcome()
+        """Import what a request names, clean up, and note what came of it.
+
+        That it is done is noted last: who reads it may put the next files there. What came in is noted before the
+        clean-up, which would leave nothing to tell it by after a kill.
+        """
+        self._note(row, status="Importing", result=row.result)
+        outcome = _Outcome(row.result.splitlines())
         with outcome.part():
             self._import(Visitor(row.username, everything=row.has_every_right), row, outcome)
+        if row.is_cleaned_up and outcome.taken:
+            self._note(row, status="Importing", result="\n".join(outcome.uris))
+            self._clean_up(Path(row.path), outcome)
         status = "Failed" if outcome.refusals else "Completed"
         self._note(row, status=status, result="\n".join([*outcome.uris, *outcome.refusals]))
-        if row.is_cleaned_up:
-            self._clean_up(Path(row.path), outcome.taken)
 
     def _import(self, visitor: Visitor, row: InboxRequestRow, outcome: _Outcome) -> None:
         options = _options(row.parameters)
         if row.status == "Importing" and options.overwrite is None:  # a kill cut it off: what it stored stays
             options = replace(options, overwrite=Overwrite.APPEND)
+        is_cut_off = bool(outcome.uris)  # while it was cleaned up: what is left may be little, or nothing
+        if is_cut_off and not Path(row.path).exists():
+            return
         with self._archive.read() as session:
             source = self._checked(session, visitor, row.path, options)
         found = list(_files_below(source))
@@ -153,32 +182,48 @@ class Inbox:
         for place, path in enumerate(xars, start=1):
             what = f"XAR {place} of {len(xars)}, in the order of their paths: " if len(xars) > 1 else ""
             with outcome.part(what), ExitStack() as stack:
+                stamp = _Stamp.of(path)
                 received = [(path.name, copied(path, self._archive.files, stack))]
                 importer = XarImporter(self._archive, visitor, self._id_prefix)
-                outcome.uris += importer.run(received, options, stack)
-                outcome.taken.append(path)
+                outcome.add(importer.run(received, options, stack), {path: stamp})
         with outcome.part("Images: " if xars else ""), ExitStack() as stack:
             upload, taken = self._upload([path for path in found if not _is_xar(path)], stack)
-            if upload.instances or not xars:
+            if upload.instances or not (xars or is_cut_off):
                 importer_of_images = Importer(self._archive, visitor, self._id_prefix, keeps_conflicts=True)
-                outcome.uris += importer_of_images.run(upload, options, stack)
-                outcome.taken += [path for temporary, path in taken.items() if temporary not in upload.filtered]
+                uris = importer_of_images.run(upload, options, stack)
+                outcome.add(uris, dict(one for temporary, one in taken.items() if temporary not in upload.filtered))
 
-    def _upload(self, found: list[Path], stack: ExitStack) -> tuple[Upload, dict[Path, Path]]:
-        """Copy the images among some files; return where each copy is from, too."""
-        upload, taken = Upload(), dict[Path, Path]()
+    def _upload(self, found: list[Path], stack: ExitStack) -> tuple[Upload, dict[Path, tuple[Path, _Stamp]]]:
+        """Copy the images among some files; return what each copy is of, too."""
+        upload, taken = Upload(), dict[Path, tuple[Path, _Stamp]]()
         for path in found:
+            stamp = _Stamp.of(path)
             if not is_dicom(path):
                 upload.left_out += 1
             elif upload.add(path.name, stored := copied(path, self._archive.files, stack)):
-                taken[stored.temporary] = path
+                taken[stored.temporary] = (path, stamp)
         return upload, taken
 
-    def _clean_up(self, source: Path, taken: list[Path]) -> None:
-        """Remove the files that were imported, and folders that are empty then."""
-        for path in taken:
-            path.unlink(missing_ok=True)
-        for folder in sorted({path.parent for path in taken}, key=lambda each: len(each.parts), reverse=True):
+    def _clean_up(self, source: Path, outcome: _Outcome) -> None:
+        """Remove the files that were imported, and folders that are empty then; a newer file of the name stays."""
+        kept = 0
+        for path, stamp in outcome.taken.items():
+            try:
+                if _Stamp.of(path) == stamp:
+                    path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                without_paths(error)
+                logger.warning("a file of the inbox cannot be removed", extra={"error": error.errno})
+                kept += 1
+        if kept:
+            outcome.refusals.append(
+                f"Files that were imported ({kept}) cannot be removed from the inbox; let the server write there, "
+                "or remove them by hand."
+            )
+        folders = {path.parent for path in outcome.taken}
+        for folder in sorted(folders, key=lambda each: len(each.parts), reverse=True):
             for empty in (folder, *folder.parents):
                 if empty == self._root or not empty.is_relative_to(source):
                     break

@@ -88,6 +88,15 @@ def look(server: TestClient):
 
 
 @pytest.fixture
+def worker(server):
+    """The worker, without its thread: it looks when it is told to."""
+    found = server.app.state.import_worker
+    found.stop()
+    found._is_stopping = False
+    return found
+
+
+@pytest.fixture
 def rows():
     """Return what reads a table."""
 

@@ -8,6 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from embedded_xnat.app import create_app
+from embedded_xnat.imports import inbox as inbox_module
+from embedded_xnat.imports.inbox import Inbox
+from embedded_xnat.imports.reading import copied
 from embedded_xnat.settings import EmbeddedXnatSettings
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
@@ -178,6 +181,102 @@ def test_a_request_that_a_kill_cut_off_is_carried_out_again(ask, inbox, dicom, a
     assert admin.get("/data/services/import/inbox/1").json()["resolution"] == ARCHIVED
     assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
     assert rows(admin.get("/data/prearchive")) == []
+
+
+class Killed(BaseException):
+    """Nothing of the process runs any more."""
+
+
+@pytest.mark.parametrize("moment", ["before the clean-up", "in the clean-up", "after the clean-up"])
+def test_a_clean_up_that_a_kill_cut_off_is_done_by_the_next_process(
+    admin, inbox, dicom, rows, look, worker, session_uri, monkeypatch, moment
+) -> None:
+    (inbox / "P" / "visit").mkdir()
+    (inbox / "P" / "visit" / "a").write_bytes(dicom())
+    write_xar(inbox / "P" / "A.xar", "A")
+    clean_up = Inbox._clean_up
+
+    def kill(self, source, outcome):
+        if moment == "in the clean-up":
+            (inbox / "P" / "visit" / "a").unlink()
+        elif moment == "after the clean-up":
+            clean_up(self, source, outcome)
+        raise Killed
+
+    monkeypatch.setattr(Inbox, "_clean_up", kill)
+    wish = {"import-handler": "inbox", "path": "P", "PROJECT_ID": "P", "cleanupAfterImport": "true"}
+    uri = admin.post("/data/services/import", params=wish).text.strip()
+    with pytest.raises(Killed):
+        look()
+    assert admin.get(uri).json()["status"] == "Importing", "nobody takes it for done"
+    monkeypatch.setattr(Inbox, "_clean_up", clean_up)
+    look()
+    found = admin.get(uri).json()
+    came_in = ["/data/archive/projects/P/subjects/S1/experiments/A", ARCHIVED]
+    assert (found["status"], found["resolution"].split()) == ("Completed", came_in)
+    assert [path for path in inbox.rglob("*") if path.is_file()] == []
+    assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
+
+
+def test_the_next_file_of_a_name_stays_when_its_sender_waited_for_the_end(
+    ask, inbox, worker, session_uri, monkeypatch
+) -> None:
+    """Who reads *Completed* puts the next files into the same folder."""
+    note, path = Inbox._note, inbox / "P" / "next.xar"
+
+    def note_and_send(self, row, *, status, result=""):
+        note(self, row, status=status, result=result)
+        if status == "Completed":
+            path.parent.mkdir(exist_ok=True)
+            write_xar(path, "B")
+
+    monkeypatch.setattr(Inbox, "_note", note_and_send)
+    write_xar(path, "A")
+    assert ask("P", PROJECT_ID="P", cleanupAfterImport="true")["status"] == "Completed"
+    assert path.exists()
+
+
+@pytest.mark.parametrize("name", ["next.xar", "image"])
+@pytest.mark.parametrize("how", ["another file", "the same file"])
+def test_a_file_that_changed_since_it_was_read_stays_in_the_inbox(
+    ask, inbox, dicom, worker, session_uri, monkeypatch, name, how
+) -> None:
+    path = inbox / "P" / name
+
+    def copied_and_changed(*said):
+        stored = copied(*said)
+        if how == "another file":
+            (inbox / "new").write_bytes(path.read_bytes())
+            shutil.copystat(path, inbox / "new")
+            (inbox / "new").replace(path)
+        else:
+            path.write_bytes(path.read_bytes() + b"more")
+        return stored
+
+    monkeypatch.setattr(inbox_module, "copied", copied_and_changed)
+    if name == "image":
+        path.write_bytes(dicom())
+    else:
+        write_xar(path, "A")
+    assert ask("P", PROJECT_ID="P", cleanupAfterImport="true")["status"] == "Completed"
+    assert path.exists()
+
+
+def test_files_that_cannot_be_removed_are_told_and_the_request_ends(ask, inbox, dicom, worker, monkeypatch) -> None:
+    (inbox / "P" / "a").write_bytes(dicom())
+
+    unlink = Path.unlink
+
+    def refuse(path, **said):
+        if path.is_relative_to(inbox):
+            raise PermissionError(13, "Permission denied")
+        unlink(path, **said)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    found = ask("P", PROJECT_ID="P", cleanupAfterImport="true")
+    kept = "Files that were imported (1) cannot be removed from the inbox; let the server write there"
+    assert (found["status"], found["resolution"].splitlines()[0]) == ("Failed", ARCHIVED)
+    assert found["resolution"].splitlines()[1].startswith(kept)
 
 
 def test_a_folder_without_images_fails_with_a_sentence(ask, inbox) -> None:
