@@ -65,7 +65,9 @@ class LoginGate:
             receive = await self._check(request, receive)
         except ServiceError as error:
             strange = isinstance(error, LoginFailed) and "authorization" not in request.headers
-            answer = to_login(request) if strange and is_navigation(request) else _refusal(error)
+            # the script of a page says itself what to do; challenged, the browser would ask for a password meanwhile
+            refusal = login_failed_answer if CSRF_HEADER in request.headers else _refusal
+            answer = to_login(request) if strange and is_navigation(request) else refusal(error)
             if isinstance(error, PasswordExpired) and is_navigation(request):
                 answer = render_error(request, 403, error.title, error.detail)
             await answer(scope, receive, send)

@@ -145,6 +145,65 @@ def test_what_cannot_be_stored_is_not_offered_to_be_sent_again_and_what_can_is(p
     assert page.is_disabled("[data-part=send]")
 
 
+def test_a_resource_that_cannot_be_called_so_is_said_before_anything_is_sent(page, client, tmp_path: Path):
+    (tmp_path / "report.txt").write_text("a report")
+    page.goto("/projects/DEMO/upload?kind=files")
+    drop_from_disk(page, tmp_path / "report.txt")
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('report.txt')")
+    for name in ("REPORT/2026", ".hidden", "a:b", "a|b", 'say "a"', "a\\b"):
+        page.fill("#resource", name)
+        page.click("[data-part=send]")
+        assert page.evaluate("document.querySelector('#resource').validity.patternMismatch"), name
+        assert page.locator(".ar-job").count() == 0
+    page.evaluate("document.querySelector('#resource').removeAttribute('pattern')")
+    page.fill("#resource", "REPORT/2026")  # what the archive refuses nevertheless is the fault of the form, too
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'Nothing is stored. Upload sends the one that is missing again.'")
+    assert page.inner_text(".ar-job-text").endswith("Correct it above, then send it again.")
+    page.fill("#resource", " Report (2026), it's done. ")
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'It is stored.'")
+    found = client.get("/data/projects/DEMO/resources").json()["ResultSet"]["Result"]
+    assert "Report (2026), it's done." in [row["label"] for row in found]
+
+
+@pytest.mark.parametrize("gone", ["signed out", "signed in again"])
+def test_whom_the_archive_does_not_let_in_sends_one_and_keeps_the_others(page, client, tmp_path: Path, archive, gone):
+    names = [f"{'A' if gone == 'signed out' else 'B'}{number}" for number in range(3)]
+    for number, name in enumerate(names):
+        write_study(tmp_path / name, f"1.2.8.{ord(name[0])}.{number}", name)
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, *(tmp_path / name for name in names))
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('36 files')")
+    signed_in = page.context.cookies()
+    page.context.clear_cookies()
+    if gone == "signed in again":
+        sign_in(page, archive)
+    sent = []
+    page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    page.click("[data-part=send]")
+    missing = "Upload sends the 3 that are missing again. If it is refused still, load the page again."
+    until(page, f"{STATUS} === 'Nothing is stored. Sign in again in another tab; then {missing}'")
+    assert len(sent) == 1
+    assert page.locator("[data-outcome=cancelled]:has-text('Nothing of it was stored.')").count() == 2
+    if gone == "signed out":
+        page.context.add_cookies(signed_in)
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'All 3 are stored.'")
+    assert {client.get(f"/data/projects/DEMO/experiments/{name}_MR1").status_code for name in names} == {200}
+
+
+def sign_in(page, archive) -> None:
+    """Sign in, in another tab."""
+    tab = page.context.new_page()
+    tab.goto("/login?next=/projects/DEMO")
+    tab.fill("#username", archive.user)
+    tab.fill("#password", archive.password)
+    tab.press("#password", "Enter")
+    tab.wait_for_url("**/projects/DEMO")
+    tab.close()
+
+
 def test_an_upload_that_the_network_broke_is_sent_again(page, client, tmp_path: Path):
     write_study(tmp_path / "late", "1.2.7.10", "D10")
     page.goto("/projects/DEMO/upload")

@@ -12,15 +12,18 @@ export interface Job {
 /** What was sent whole may be stored, whether or not its answer comes back. */
 const LOOK_FIRST = "It was sent already, so the archive may have stored it; look there before you send it again.";
 
-/** What may help with what was refused: the same once more, other words in the form, or nothing but other files. */
-export type Remedy = "again" | "form" | "none";
+/** What may help with what was refused: the same once more, to be let in again, other words in the form, or nothing but other files. */
+export type Remedy = "again" | "entry" | "form" | "none";
 
 const PASSING = new Set([0, 408, 425, 429]);
+const OUT = new Set([401, 403]);
 const OF_THE_FORM = new Set([409, 417]);
 
-export function remedyOf(status: number): Remedy {
+export function remedyOf(status: number, { isFiles }: { readonly isFiles: boolean }): Remedy {
   if (PASSING.has(status) || status >= 500) return "again";
-  return OF_THE_FORM.has(status) ? "form" : "none";
+  if (OUT.has(status)) return "entry";
+  // a set of files has nothing in itself that makes no sense, so the words of its address are at fault
+  return OF_THE_FORM.has(status) || (isFiles && status === 400) ? "form" : "none";
 }
 
 export type Outcome =

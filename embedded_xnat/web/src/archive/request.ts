@@ -16,6 +16,15 @@ export function csrfHeaders(): Record<string, string> {
   return { "X-CSRF-Token": token, "X-XNAT-CSRF": token };
 }
 
+/** Take over the token of who is signed in now, who may have signed in elsewhere since the page was loaded. */
+export async function renewToken(): Promise<void> {
+  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const token = page.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content;
+  if (token) document.querySelector('meta[name="csrf-token"]')?.setAttribute("content", token);
+}
+
 /** Turn an answer that is no success into a sentence. */
 export function sentenceOf(status: number, body: string): string {
   try {
@@ -25,7 +34,7 @@ export function sentenceOf(status: number, body: string): string {
     // no problem document; the plain sentence follows
   }
   if (status === 0) return "The archive does not answer.";
-  if (status === 401) return "You are signed out. Load the page again to sign in.";
+  if (status === 401) return "You are signed out. Sign in again in another tab, or load the page again.";
   return `The archive answered ${status}.`;
 }
 

@@ -1,13 +1,15 @@
 // The upload page: what is chosen becomes jobs, one DICOM study or one set of files each, sent one after the other.
 import { type Chosen, dropped, picked } from "./chosen";
 import { byStudy } from "./dicom";
-import { amount, type Job, JobRow, type Outcome, remedyOf } from "./jobs";
+import { amount, type Job, JobRow, type Outcome, type Remedy, remedyOf } from "./jobs";
+import { renewToken } from "./request";
 import { tarOf } from "./tar";
 
 const NO_DICOM = "There is no DICOM among these files, so nothing was sent. Choose what the scanner wrote; other files are kept as files of the project.";
 const CONFLICT = 409;
 const CHOSEN_ABOVE = "What happens to a session that is there already is chosen above.";
 const CORRECT_ABOVE = "Correct it above, then send it again.";
+const STILL_OUT = "If it is refused still, load the page again.";
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
 
 function element<T extends HTMLElement>(id: string): T {
@@ -21,6 +23,8 @@ class UploadPage {
   /** What was sent and did not get in. */
   private rest: Job[] = [];
   private isBusy = false;
+  /** The archive let nobody in by this page; the rest is kept until it does. */
+  private isOut = false;
   private stopper = new AbortController();
   private readonly isFiles: boolean;
 
@@ -101,6 +105,7 @@ class UploadPage {
     if (this.isFiles && !this.form.reportValidity()) return;
     const stop = this.setBusy(true);
     try {
+      if (this.isOut) await renewToken();
       const jobs = this.rest.length > 0 ? this.rest : await this.jobs(stop);
       if (jobs.length > 0) await this.sendAll(jobs, stop);
       else if (stop.aborted) this.say("Stopped. Nothing was sent.");
@@ -123,12 +128,18 @@ class UploadPage {
     stop.addEventListener("abort", () => rows.forEach((row) => row.cancel()));
     if (stop.aborted) rows.forEach((row) => row.cancel());
     this.rest = [];
+    this.isOut = false;
     let lost = 0;
     for (const [place, row] of rows.entries()) {
       if (rows.length > 1 && !stop.aborted) this.say(`Sending ${place + 1} of ${rows.length}`);
       const outcome = await row.send();
       this.show(row, outcome);
-      if (outcome.kind === "refused" && remedyOf(outcome.status) === "none") lost += 1;
+      const remedy = outcome.kind === "refused" ? this.remedyOf(outcome.status) : null;
+      if (remedy === "entry") {
+        this.isOut = true;
+        this.stopper.abort(); // none of the others would be let in
+      }
+      if (remedy === "none") lost += 1;
       else if (outcome.kind !== "done") this.rest.push(row.job);
     }
     this.finished(rows.length, lost);
@@ -156,7 +167,9 @@ class UploadPage {
     if (left + lost > 0) {
       const said = [stored === 0 ? "Nothing is stored." : `${stored} of ${count} ${stored === 1 ? "is" : "are"} stored.`];
       if (lost > 0) said.push(`${lost === 1 ? "One was" : `${lost} were`} refused for the reason below; choose other files instead.`);
-      if (left > 0) said.push(`Upload sends ${left === 1 ? "the one that is" : `the ${left} that are`} missing again.`);
+      const missing = `sends ${left === 1 ? "the one that is" : `the ${left} that are`} missing again.`;
+      if (this.isOut) said.push(`Sign in again in another tab; then Upload ${missing} ${STILL_OUT}`);
+      else if (left > 0) said.push(`Upload ${missing}`);
       this.say(said.join(" "));
       return;
     }
@@ -220,15 +233,19 @@ class UploadPage {
 
   private show(row: JobRow, outcome: Outcome): void {
     if (outcome.kind === "cancelled") row.say("stopped", outcome.text);
-    else if (outcome.kind === "refused") row.say("not stored", [outcome.text, advice(outcome.status)].join(" ").trim());
+    else if (outcome.kind === "refused") row.say("not stored", [outcome.text, this.advice(outcome.status)].join(" ").trim());
     else if (this.isFiles) row.say("stored", duplicates(outcome.answer));
     else row.say("stored", "", sessionLink(outcome.answer));
   }
-}
 
-function advice(status: number): string {
-  if (remedyOf(status) !== "form") return "";
-  return status === CONFLICT ? CHOSEN_ABOVE : CORRECT_ABOVE;
+  private remedyOf(status: number): Remedy {
+    return remedyOf(status, { isFiles: this.isFiles });
+  }
+
+  private advice(status: number): string {
+    if (this.remedyOf(status) !== "form") return "";
+    return status === CONFLICT ? CHOSEN_ABOVE : CORRECT_ABOVE;
+  }
 }
 
 /** Say which files were there already and stayed. */

@@ -128,3 +128,9 @@ def test_the_search_does_not_tell_which_ids_there_are(browser, browser_of):
     zoe = browser_of("zoe")
     there, nowhere = (zoe.get(f"/search?q={experiment}") for experiment in ("CF_E00001", "CF_E00009"))
     assert (there.status_code, nowhere.status_code) == (200, 200)
+
+
+def test_the_script_of_a_page_is_refused_without_a_challenge_that_makes_the_browser_ask(stranger):
+    for headers, is_challenged in (({"X-CSRF-Token": "of a session that ended"}, False), ({}, True)):
+        answer = stranger.post("/data/services/import", headers=headers)
+        assert (answer.status_code, "www-authenticate" in answer.headers) == (401, is_challenged)
