@@ -111,10 +111,17 @@ class OtherType(Conflict):
 
 
 class SessionExists(Conflict):
-    """An import would change a session and was not told how."""
+    """An import would change a session and was not told how.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    others
+        What would stand against the import beside that: code of XNAT and sentence, one pair a finding.
+    """
+
+    def __init__(self, others: Sequence[tuple[int, str]] = ()) -> None:
         super().__init__("Session already exists, retry with overwrite enabled")
+        self.others = tuple(others)
 
 
 class HoldsOthers(Conflict):

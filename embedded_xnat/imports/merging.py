@@ -14,6 +14,9 @@ from embedded_xnat.schema.imaging_types import modality_of
 #: Modalities that come along with images of another: no sign of a wrong session.
 _COMPANIONS = frozenset({"SR", "SEG", "SC", "OT", "RTIMAGE"})
 
+#: Codes of what is only told.
+WARNINGS = frozenset({17, 20, 22})
+
 
 class Severity(StrEnum):
     """What a finding does to an import."""

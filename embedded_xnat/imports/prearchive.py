@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from embedded_xnat.contract.errors import MergeConflict, NoSuchObject, PrearchiveBusy
+from embedded_xnat.contract.errors import MergeConflict, NoSuchObject, PrearchiveBusy, SessionExists
 from embedded_xnat.db import repository
 from embedded_xnat.db.tables import PrearchiveRow
 from embedded_xnat.domain.items import sql_date
@@ -246,8 +246,10 @@ def may_handle(session: Session, visitor: Visitor, project_id: str) -> bool:
     return role in {ProjectRole.OWNER, ProjectRole.MEMBER}
 
 
-def begin(change: Change, row: PrearchiveRow, status: str, *, also: frozenset[str] = frozenset()) -> PrearchiveRow:
-    """Note that something is being done with a session; return its row in this change.
+def begin(
+    change: Change, row: PrearchiveRow, status: str, *, also: frozenset[str] = frozenset()
+) -> tuple[PrearchiveRow, str]:
+    """Note that something is being done with a session; return its row in this change, and the state it was in.
 
     Parameters
     ----------
@@ -263,9 +265,9 @@ def begin(change: Change, row: PrearchiveRow, status: str, *, also: frozenset[st
         raise NoSuchObject("session in the prearchive")
     if found.status not in AT_REST | also:
         raise PrearchiveBusy(found.status)
-    found.status = status
+    before, found.status = found.status, status
     change.session.add(found)
-    return found
+    return found, before
 
 
 def as_reason(code: int, text: str) -> dict[str, Any]:
@@ -277,7 +279,14 @@ def reasons_of(conflict: Conflict) -> list[dict[str, Any]]:
     """Return why a session could not be archived, as it is kept."""
     if isinstance(conflict, MergeConflict):
         return [as_reason(code, text) for code, text in conflict.reasons]
-    return [as_reason(1, conflict.detail)]
+    others = conflict.others if isinstance(conflict, SessionExists) else ()
+    return [as_reason(1, conflict.detail), *(as_reason(code, text) for code, text in others)]
+
+
+def can_be_merged(row: PrearchiveRow) -> bool:
+    """Tell whether a session is kept out of the archive by nothing but that it is there already."""
+    reasons = [reason["code"] for reason in row.reasons if reason["code"] not in merging.WARNINGS]
+    return row.status == "CONFLICT" and set(reasons) == {1}
 
 
 def session_row(row: PrearchiveRow) -> Row:

@@ -108,7 +108,8 @@ class Actions:
         """
         with self.archive.change() as change:
             self._check_target(visitor, errand)
-            _queue(prearchive.begin(change, row, _queued(errand), also=_also(errand)), visitor, errand)
+            found, _ = prearchive.begin(change, row, _queued(errand), also=_also(errand))
+            _queue(found, visitor, errand)
 
     def complete(self, row: PrearchiveRow) -> None:
         """Leave a session that no more files come for to be built, and then archived when its code says so.
@@ -141,8 +142,7 @@ class Actions:
         also = frozenset({_queued(errand)}) if is_queued else _also(errand)
         with ExitStack() as work:
             with self.archive.change() as change:
-                before = row.status if row.status in AT_REST else READY
-                row = prearchive.begin(change, row, status, also=also)
+                row, before = prearchive.begin(change, row, status, also=also)
                 if not is_queued:
                     row.errand = {}
                 assert row.number is not None
@@ -336,7 +336,7 @@ def _give_up(row: PrearchiveRow, errand: Errand, error: BaseException, *, before
         _rest(row, "ERROR")
         row.reasons = [prearchive.as_reason(0, error.detail)]
     elif before is not None:
-        _rest(row, before)
+        _rest(row, before if before in AT_REST else READY)
     elif isinstance(error, Unavailable) or not isinstance(error, Exception):
         row.status = _queued(errand)
     else:

@@ -149,7 +149,7 @@ def refuse(findings: Sequence[Finding], overwrite: Overwrite) -> None:
     """
     standing = merging.settled(findings, overwrite)
     if any(finding.code == 1 for finding in standing) and all(f.severity is Severity.CONFLICT for f in standing):
-        raise SessionExists
+        raise SessionExists([(finding.code, finding.text) for finding in standing if finding.code != 1])
     if standing:
         raise MergeConflict([(finding.code, finding.text) for finding in standing])
 

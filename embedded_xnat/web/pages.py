@@ -91,7 +91,10 @@ def show_prearchive(request: Request, project: Annotated[str, Query(max_length=2
     with archive_of(request).read() as session:
         waiting = prearchive.sessions_to_handle(session, visitor, project or None)
         targets = [one.id for one in queries.projects(session, visitor, limit=500) if one.may_open]
-    rows = [{**prearchive.session_row(row), "reasons": row.reasons} for row in reversed(waiting)]
+    rows = [
+        {**prearchive.session_row(row), "reasons": row.reasons, "can_be_merged": prearchive.can_be_merged(row)}
+        for row in reversed(waiting)
+    ]
     return pages.render(request, "prearchive.html", {"rows": rows, "project": project, "targets": targets})
 
 

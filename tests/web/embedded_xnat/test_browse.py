@@ -211,3 +211,28 @@ def test_what_waits_in_the_prearchive_is_archived_merged_or_deleted(page, client
     page.click("tr:has-text('W2_MR1') [data-delete]")
     page.wait_for_selector("text=Nothing waits in the prearchive")
     assert client.get("/data/projects/DEMO/experiments/W2_MR1").status_code == 404
+
+
+def test_merging_is_not_offered_for_what_it_does_not_settle(page, client):
+    """Other bytes of an instance that is there are found by merging only; another DICOM study at once."""
+    where = {"project": "DEMO", "subject": "W3", "session": "W3_MR1", "inbody": "true"}
+    files = dicom_series("1.2.3.93", name="W3")
+    client.post("/data/services/import", params={**where, "dest": "/archive"}, content=zipped(files)).raise_for_status()
+    for label, study in (("W3_MR1", "1.2.3.93"), ("W3_MR1", "1.2.3.94")):
+        changed = {name: content.replace(b"W3_MR1", b"W3_MR9") for name, content in files.items()}
+        body = zipped(changed if study == "1.2.3.93" else dicom_series(study, name="W3"))
+        query = {**where, "dest": "/prearchive", "session": label}
+        client.post("/data/services/import", params=query, content=body).raise_for_status()
+    page.goto("/prearchive")
+    other_study, other_bytes = page.locator("tr[data-src]").all()
+    other_study.locator("button:has-text('Archive')").click()
+    page.wait_for_selector("tr:has-text('of another DICOM study'):has-text('does not settle this')")
+    assert page.locator("button:has-text('Merge')").count() == 0
+    other_bytes.locator("button:has-text('Archive')").click()
+    other_bytes.locator("[data-part=error]:has-text('Merge adds what is new')").wait_for()
+    other_bytes.locator("button:has-text('Merge')").click()
+    other_bytes.locator(".ar-sub:has-text('does not settle this')").wait_for()
+    assert page.locator("button:has-text('Merge')").count() == 0
+    assert other_bytes.locator("button:has-text('Archive')").is_enabled()
+    for row in client.get("/data/prearchive").json()["ResultSet"]["Result"]:
+        client.post("/data/services/prearchive/delete", params={"src": row["url"]}).raise_for_status()

@@ -5,14 +5,16 @@ const CONFLICT = 409;
 const MERGE = "Merge adds what is new to it, and replaces nothing.";
 
 export function installPrearchive(): void {
-  for (const row of document.querySelectorAll<HTMLElement>("tr[data-src]")) {
-    row.querySelector("[data-archive]")?.addEventListener("click", () => void settle(row, archive(row)));
-    row.querySelector("[data-delete]")?.addEventListener("click", () => {
-      if (window.confirm("Delete this session and its files from the prearchive? It cannot be brought back.")) {
-        void settle(row, () => change("POST", `/data/services/prearchive/delete?${source(row)}`));
-      }
-    });
-  }
+  for (const row of document.querySelectorAll<HTMLElement>("tr[data-src]")) wire(row);
+}
+
+function wire(row: HTMLElement): void {
+  row.querySelector("[data-archive]")?.addEventListener("click", () => void settle(row, archive(row)));
+  row.querySelector("[data-delete]")?.addEventListener("click", () => {
+    if (window.confirm("Delete this session and its files from the prearchive? It cannot be brought back.")) {
+      void settle(row, () => change("POST", `/data/services/prearchive/delete?${source(row)}`));
+    }
+  });
 }
 
 function source(row: HTMLElement): string {
@@ -37,20 +39,26 @@ function archiveButton(row: HTMLElement): HTMLButtonElement | null {
   return row.querySelector<HTMLButtonElement>("[data-archive]");
 }
 
-/** Offer what can help when the session is there already; false when that was tried. */
-function offersMerge(row: HTMLElement): boolean {
-  const button = archiveButton(row);
-  if (!button || button.dataset["overwrite"]) return false;
-  button.dataset["overwrite"] = "append";
-  button.textContent = "Merge";
-  return true;
+/** Put the row in its place that the archive shows now: why it stays there, and whether merging can help. */
+async function renewed(row: HTMLElement): Promise<HTMLElement> {
+  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer?.ok) return row;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const found = [...page.querySelectorAll<HTMLElement>("tr[data-src]")].find((one) => one.dataset["src"] === row.dataset["src"]);
+  if (!found) return row;
+  const fresh = document.importNode(found, true);
+  const target = fresh.querySelector<HTMLInputElement>('[data-part="project"]');
+  if (target) target.value = row.querySelector<HTMLInputElement>('[data-part="project"]')?.value ?? "";
+  wire(fresh);
+  row.replaceWith(fresh);
+  archiveButton(fresh)?.focus();
+  return fresh;
 }
 
 async function settle(row: HTMLElement, step: () => Promise<string>): Promise<void> {
-  const error = row.querySelector<HTMLElement>('[data-part="error"]');
+  showRefusal(row, "");
   const buttons = [...row.querySelectorAll<HTMLButtonElement>("button")];
   const before = buttons.map((button) => button.disabled);
-  if (error) error.hidden = true;
   for (const button of buttons) button.disabled = true;
   row.setAttribute("aria-busy", "true");
   try {
@@ -58,14 +66,20 @@ async function settle(row: HTMLElement, step: () => Promise<string>): Promise<vo
     leave(row);
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
-    if (error) {
-      const isOffered = refusal.status === CONFLICT && offersMerge(row);
-      error.textContent = isOffered ? `${refusal.message.replace(/\.?$/, ".")} ${MERGE}` : refusal.message;
-      error.hidden = false;
-    }
+    const isConflict = refusal.status === CONFLICT;
+    const shown = isConflict ? await renewed(row) : row;
+    const isOffered = isConflict && archiveButton(shown)?.dataset["overwrite"] !== undefined;
+    showRefusal(shown, isOffered ? `${refusal.message.replace(/\.?$/, ".")} ${MERGE}` : refusal.message);
     buttons.forEach((button, place) => (button.disabled = before[place] ?? false));
     row.removeAttribute("aria-busy");
   }
+}
+
+function showRefusal(row: HTMLElement, text: string): void {
+  const error = row.querySelector<HTMLElement>('[data-part="error"]');
+  if (!error) return;
+  error.textContent = text;
+  error.hidden = text === "";
 }
 
 /** Take the row away; the last one gives way to the page that says that nothing waits. */

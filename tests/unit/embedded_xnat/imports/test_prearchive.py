@@ -9,8 +9,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from embedded_xnat.contract.errors import NoSuchObject
+from embedded_xnat.db.tables import PrearchiveRow
+from embedded_xnat.domain.roles import Visitor
 from embedded_xnat.imports import prearchive_endpoints
-from embedded_xnat.imports.prearchive_actions import Actions
+from embedded_xnat.imports.prearchive_actions import Actions, Errand
 from service_kit.errors import Unavailable
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
@@ -159,6 +162,15 @@ def test_a_session_that_does_not_fit_stays_with_the_reason(admin, send, dicom, z
     assert admin.post("/data/services/archive", params=params).text.endswith("experiments/ELSE")
 
 
+def test_a_session_that_is_there_is_told_with_what_else_stands_against_it(
+    admin, send, dicom, zip_of, waiting, rows
+) -> None:
+    send(zip_of(a=dicom(StudyInstanceUID="9.9")), project="P")
+    answer = admin.post("/data/services/archive", params={"src": waiting})
+    assert (answer.status_code, "Session already exists, retry with overwrite enabled" in answer.text) == (409, True)
+    assert [row["code"] for row in rows(admin.get(f"{waiting}/logs"))] == ["1", "5"]
+
+
 def test_what_is_worth_knowing_is_told_and_keeps_nothing_from_being_archived(admin, send, dicom, zip_of, rows) -> None:
     one, other = dicom(SOPInstanceUID="1.4"), dicom(SOPInstanceUID="1.4", SeriesTime="1")
     body = zip_of(a=one, b=other, the_same_again=one, no_image=b"GIF89a")
@@ -233,8 +245,6 @@ def test_work_can_be_left_to_the_background(admin, waiting, rows, look, server) 
 
 
 def test_work_that_a_kill_cut_off_can_be_begun_anew(admin, waiting, rows, server) -> None:
-    from embedded_xnat.db.tables import PrearchiveRow
-
     with server.app.state.archive.change() as change:
         row = change.session.get(PrearchiveRow, 1)
         row.status = "ARCHIVING"
@@ -266,15 +276,6 @@ def interrupted(server, at: int, error: BaseException, *, for_good: bool):
             yield
     finally:
         archive.watch = watch
-
-
-@pytest.fixture
-def worker(server):
-    """The worker, without its thread: it looks when it is told to."""
-    found = server.app.state.import_worker
-    found.stop()
-    found._is_stopping = False
-    return found
 
 
 def test_automatic_archiving_outlives_a_kill_at_any_moment(admin, send, dicom, rows, look, server, worker) -> None:
@@ -312,6 +313,21 @@ def test_what_somebody_waits_for_does_not_stay_begun(admin, waiting, rows, look,
     look()
     assert rows(admin.get(waiting))[0]["status"] == "READY"
     assert admin.post("/data/services/archive", params={"src": waiting}).text == ARCHIVED
+
+
+def test_a_conflict_that_came_up_meanwhile_stays_one_when_nothing_comes_of_an_errand(
+    admin, send, dicom, zip_of, waiting, rows, server
+) -> None:
+    archive = server.app.state.archive
+    with archive.read() as session:
+        read_before = session.get(PrearchiveRow, 1)
+    send(zip_of(a=dicom()), project="P")
+    assert admin.post("/data/services/archive", params={"src": waiting}).status_code == 409
+    with pytest.raises(NoSuchObject):
+        actions = server.app.state.import_worker._actions
+        actions.run(Visitor("admin", everything=True), read_before, Errand("move", new_project="NONE"))
+    assert rows(admin.get(waiting))[0]["status"] == "CONFLICT"
+    assert [row["code"] for row in rows(admin.get(f"{waiting}/logs"))] == ["1"]
 
 
 def test_what_is_being_done_is_not_begun_again(admin, waiting, rows, look, server, worker, monkeypatch) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from embedded_xnat.db.tables import PrearchiveRow
 from embedded_xnat.web import queries
 
 P = "/projects/P"
@@ -137,3 +138,26 @@ def test_an_accession_id_leads_straight_to_the_session(browser):
 @pytest.mark.parametrize("query", ["before=0", "before=x", "before=99999999999999999999"])
 def test_a_made_up_place_in_a_list_is_refused(browser, query):
     assert browser.get(f"{P}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("codes", "may"), [([1], True), ([1, 17, 20, 22], True), ([1, 5], False), ([16], False), ([20], False), ([], False)]
+)
+def test_merging_is_offered_where_it_can_help_and_otherwise_it_is_said_what_can(browser, server, codes, may):
+    reasons = [{"code": code, "text": f"Reason {code}."} for code in codes]
+    with server.app.state.archive.change() as change:
+        row = PrearchiveRow(
+            project_id="P",
+            stamp="20260203_091500123",
+            folder="S",
+            subject_label="S",
+            session_label="S",
+            status="CONFLICT",
+            uploaded_by="admin",
+            reasons=reasons,
+        )
+        change.session.add(row)
+    page = browser.get("/prearchive").text
+    offered = (">Merge</button>" in page, "Merge adds what is new" in page, "does not settle this" in page)
+    assert offered == (may, may, not may)
+    assert ("data-archive disabled" in page, ">Archive</button>" in page) == (False, not may)
