@@ -8,10 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from gateway.contract.ids import ArrivalId
-from gateway.contract.schemas import RejectedInstance, Settlement
+from gateway.contract.schemas import Dismissal, RejectedInstance, Settlement
 from gateway.contract.states import Outcome
+from service_kit.accounts import domain
 from service_kit.accounts.credentials import csrf_token_of
-from service_kit.accounts.domain import Role
+from service_kit.accounts.domain import Role, Scope
 from service_kit.accounts.guards import SESSION_COOKIE
 
 ONE = ArrivalId(1)
@@ -252,7 +253,7 @@ def test_without_a_proper_reason_the_page_asks_for_one_and_keeps_what_was_writte
     assert arrivals.get(ONE).dismissed_at is None
 
 
-def test_what_another_one_may_not_change_offers_neither_form_nor_button(sign_in, accounts, receive, arrivals):
+def test_what_belongs_to_another_study_is_not_set_aside_and_nothing_is_shown_of_it(sign_in, receive, arrivals):
     receive()
     arrivals.complete(ONE, actor="test")
     settlement = Settlement(outcome=Outcome.quarantined, reason="No scan.", study="brain", site="ams")
@@ -262,6 +263,30 @@ def test_what_another_one_may_not_change_offers_neither_form_nor_button(sign_in,
     assert post(browser, "/arrivals/1/dismiss", reason="").status_code == 404, "and nothing is shown of it"
     assert browser.post("/arrivals/1/dismiss", data={"reason": "x"}).status_code == 403, "no token of the page"
     assert arrivals.get(ONE).dismissed_at is None
+
+
+def test_who_may_only_read_is_offered_neither_form_nor_button(browser, receive, arrivals, monkeypatch):
+    """So far every role that opens these pages may also change what they show: here one is taken down to reading."""
+    bad, _good = receive(study="1.1"), receive(study="1.1")
+    for number, study in enumerate(("1.2", "1.3", "1.4"), start=2):
+        receive(study=study)
+        if number < 4:
+            arrivals.complete(ArrivalId(number), actor="test")
+            settlement = Settlement(outcome=Outcome.quarantined, reason="No scan.", study="brain")
+            arrivals.settle(ArrivalId(number), settlement, actor="flows")
+    arrivals.dismiss(ArrivalId(3), Dismissal(reason="A phantom."), actor="anna")
+    arrivals.complete(ONE, actor="test")
+    rejected = (RejectedInstance(sha256=bad.sha256, reason="It is cut off."),)
+    arrivals.settle(ONE, Settlement(outcome=Outcome.accepted, study="brain", rejected=rejected), actor="flows")
+
+    def offered():
+        texts = "".join(browser.get(path).text for path in (*PAGES, *(f"/arrivals/{number}" for number in range(2, 5))))
+        return set(re.findall(r"/arrivals/\d+(?:/|\?)(\w+)", texts))
+
+    assert offered() == {"complete", "retry", "dismiss", "set_aside", "reopen"}
+    monkeypatch.setitem(domain._SCOPES, Role.coordinator, frozenset({Scope.gateway_read}))
+    assert "No scan." in browser.get("/arrivals/2").text
+    assert offered() == set()
 
 
 def test_part_of_an_archived_arrival_is_set_aside_and_the_arrival_stays_archived(browser, receive, arrivals):
