@@ -11,11 +11,13 @@ from gateway.contract.errors import ArrivalNotReady, NothingHeldBack
 from gateway.contract.ids import ArrivalId
 from gateway.contract.states import ArrivalState
 from gateway.db import arrivals as rows
-from gateway.db.superseded import superseded_by
+from gateway.db.superseded import superseded_by, superseding
 from gateway.domain.arrivals import GATEWAY, holds_back, superseded_arrivals, superseded_reason
 from service_kit.tables import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.db.tables import Arrival
     from service_kit.database import UnitOfWork
 
@@ -53,13 +55,26 @@ def bring_back(uow: UnitOfWork, arrival: Arrival, *, actor: str) -> None:
     rows.note(uow, arrival, actor=actor, what="Brought back")
 
 
-def set_aside_superseded(uow: UnitOfWork, accepted: Arrival) -> None:
-    """Set aside what holds nothing but older copies of what an arrival brought again, now that it is accepted."""
-    superseded = superseded_by(uow, accepted)
+def set_aside_superseded(uow: UnitOfWork, settled: Arrival) -> None:
+    """Set aside what holds nothing but older copies of what is archived, now that an arrival is settled.
+
+    That is what came before it, once it is accepted, and the arrival itself, where it was settled after what came later.
+    The caller has its turn, see `gateway.db.turns`.
+    """
+    state = ArrivalState(settled.state)
+    if state is ArrivalState.accepted:
+        _set_aside_for(uow, superseded_by(uow, settled), bringer=settled)
+    if settled.dismissed_at is None and holds_back(state, quarantined_count=settled.quarantined_count):
+        bringer = superseding(uow, settled)
+        if bringer is not None:
+            _set_aside_for(uow, [settled], bringer=bringer)
+
+
+def _set_aside_for(uow: UnitOfWork, superseded: Sequence[Arrival], *, bringer: Arrival) -> None:
     if superseded:
-        reason = superseded_reason(accepted.id or 0)
+        reason = superseded_reason(bringer.id or 0)
         for one in superseded:
             one.dismissed_at, one.dismissed_by, one.dismissed_reason = utc_now(), GATEWAY, reason
         rows.note_each(uow, superseded, actor=GATEWAY, what=_SET_ASIDE, detail=reason)
         told = superseded_arrivals([one.id or 0 for one in superseded])
-        rows.note(uow, accepted, actor=GATEWAY, what="Set aside what came before", detail=told)
+        rows.note(uow, bringer, actor=GATEWAY, what="Set aside what came before", detail=told)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.contract.ids import ArrivalId
 from gateway.contract.states import ArrivalState
 from gateway.db import arrivals as rows
+from gateway.db.turns import take_turn
 from gateway.domain.arrivals import GiveUp, Leave, Reorder, after_flow_run
 from service_kit.errors import ServiceError
 from service_kit.flow_orders import FlowRunId
@@ -73,6 +74,7 @@ class Processing:
     def give_up_order(self, order: Order, error: str) -> None:
         """Quarantine an arrival whose processing could not be ordered."""
         with self._database.write() as uow:
+            take_turn(uow)
             arrival = rows.get(uow, ArrivalId(order.payload["arrival_id"]), lock=True)
             if self._is_current(arrival, attempt=order.payload["attempt"]):
                 self._arrivals.quarantine_unprocessed(
@@ -106,6 +108,7 @@ class Processing:
         if isinstance(decision, Leave):
             return False
         with self._database.write() as uow:
+            take_turn(uow)
             arrival = rows.get(uow, seen.id, lock=True)
             is_current = self._is_current(arrival, attempt=seen.attempt)
             if is_current:

@@ -200,6 +200,7 @@ class Arrivals:
         NoSuchArrival, ScopeMissing
         """
         with self._database.write() as uow:
+            take_turn(uow)
             arrival = _get(uow, arrival_id, right, lock=True)
             if arrival.state == ArrivalState.receiving.value:
                 self._end_receiving(uow, arrival, actor=actor, what="Marked as complete")
@@ -218,6 +219,7 @@ class Arrivals:
         completed = 0
         for arrival_id in quiet:
             with self._database.write() as uow:
+                take_turn(uow)
                 arrival = rows.get(uow, arrival_id, lock=True)
                 if since and arrival.state == ArrivalState.receiving.value and arrival.last_instance_at <= since:
                     what = f"Complete: nothing more came for {self._quiet_period_s:g} s"
@@ -261,8 +263,6 @@ class Arrivals:
                     raise ArrivalOrderedAnew(arrival_id, attempt=arrival.attempt)
                 case Settling.moves:
                     self._settle(uow, arrival, settlement, actor=actor)
-                    if settlement.outcome is Outcome.accepted:
-                        set_aside_superseded(uow, arrival)
             return self._record(arrival)
 
     def retry(self, arrival_id: ArrivalId, *, actor: str, right: Right | None = None) -> ArrivalRecord:
@@ -342,10 +342,11 @@ class Arrivals:
         uow.after_commit(self._on_order)
 
     def quarantine_unprocessed(self, uow: UnitOfWork, arrival: Arrival, *, reason: str) -> None:
-        """Put an arrival that could not be processed into the quarantine, within the caller's transaction."""
+        """Put an arrival that could not be processed into the quarantine, in the caller's transaction and turn."""
         arrival.state = ArrivalState.quarantined.value
         arrival.reason, arrival.settled_at = reason, utc_now()
         rows.note(uow, arrival, actor=GATEWAY, what="Quarantined", detail=reason)
+        set_aside_superseded(uow, arrival)
 
     def _end_receiving(self, uow: UnitOfWork, arrival: Arrival, *, actor: str, what: str) -> None:
         arrival.completed_at = utc_now()
@@ -380,6 +381,7 @@ class Arrivals:
         arrival.settled_at = utc_now()
         what = "Accepted" if settlement.outcome is Outcome.accepted else "Quarantined"
         rows.note(uow, arrival, actor=actor, what=what, detail=told_settlement(settlement))
+        set_aside_superseded(uow, arrival)
 
     def _record(self, row: Arrival) -> ArrivalRecord:
         return record_of(row, quiet_period_s=self._quiet_period_s)

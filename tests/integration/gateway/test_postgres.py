@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
@@ -9,7 +10,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text, update
 
-from gateway.arrivals.service import Arrivals
+from gateway.arrivals.processing import Processing
+from gateway.arrivals.service import FLOW, Arrivals
 from gateway.contract.ids import ArrivalId
 from gateway.contract.naming import spool_path
 from gateway.contract.schemas import RejectedInstance, Settlement
@@ -20,9 +22,16 @@ from gateway.domain.received import Indexed, ReceivedInstance, Sender
 from gateway.receiver.index_writer import IndexWriter
 from service_kit import migrations
 from service_kit.database import Database
+from service_kit.flow_orders import MemoryFlowOrders
+from service_kit.outbox import Order
 from service_kit.tables import utc_now
 
 pytestmark = pytest.mark.integration
+
+WAITING_FOR_A_TURN = text(
+    "select count(*) from pg_locks join pg_database on pg_database.oid = database"
+    " where datname = current_database() and locktype = 'advisory' and not granted"
+)
 
 
 @pytest.fixture
@@ -120,3 +129,50 @@ def test_receivers_and_settlements_that_touch_the_same_arrivals_never_wait_for_e
     arrivals.settle(ArrivalId(2), Settlement(outcome=Outcome.accepted, study="brain"), actor="flows")
     assert arrivals.get(ArrivalId(1)).dismissed_by == "gateway"
     assert [entry.arrival.id for entry in arrivals.quarantine(dismissed=True).items] == [1]
+
+
+def test_what_writes_an_arrival_with_its_instances_or_several_arrivals_waits_for_its_turn(database):
+    writer = IndexWriter(database)
+    for number in range(1, 5):
+        writer.add(received(number, study=f"1.2.{number}"))
+    writer.close()
+    arrivals = Arrivals(database, quiet_period_s=0.001)
+    processing = Processing(database, arrivals, MemoryFlowOrders())
+    arrivals.complete(ArrivalId(1), actor="test")
+    arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.quarantined, reason="No study fits."), actor="flows")
+    arrivals.complete(ArrivalId(2), actor="test")
+    with database.write() as uow:
+        uow.session.connection().execute(update(ARRIVALS).where(ARRIVALS.c.id == 2).values(flow_run_id="lost"))
+    given_up = Order(id=1, kind=FLOW, key="arrival-2-2", payload={"arrival_id": 2, "attempt": 2}, attempts=1)
+    accepted = Settlement(outcome=Outcome.accepted, study="brain")
+    for act in (
+        lambda: arrivals.retry(ArrivalId(1), actor="anna"),
+        lambda: arrivals.settle(ArrivalId(1), accepted, actor="flows"),
+        processing.reconcile,
+        lambda: processing.give_up_order(given_up, "No flow server."),
+        lambda: arrivals.complete(ArrivalId(3), actor="anna"),
+        arrivals.complete_quiet,
+    ):
+        with ThreadPoolExecutor(1) as pool:
+            with database.write() as uow:
+                take_turn(uow)
+                done = pool.submit(act)
+                while not done.done() and not uow.session.connection().scalar(WAITING_FOR_A_TURN):
+                    time.sleep(0.005)
+                assert not done.done()
+            done.result()
+    states = [one.state.value for one in reversed(arrivals.page().items)]
+    assert states == ["accepted", "quarantined", "complete", "complete"]
+
+
+def test_what_is_settled_after_what_came_later_is_set_aside_at_once(database):
+    writer = IndexWriter(database)
+    for number, study in ((1, "1.2.1"), (2, "1.2.2")):
+        writer.add(replace(received(number, study=study), sop_instance_uid="1.2.9"))
+    writer.close()
+    arrivals = Arrivals(database, quiet_period_s=0.001)
+    for arrival_id in (1, 2):
+        arrivals.complete(ArrivalId(arrival_id), actor="test")
+    arrivals.settle(ArrivalId(2), Settlement(outcome=Outcome.accepted, study="brain"), actor="flows")
+    late = Settlement(outcome=Outcome.quarantined, reason="It is not marked.", study="brain")
+    assert arrivals.settle(ArrivalId(1), late, actor="flows").dismissed_by == "gateway"

@@ -158,6 +158,114 @@ def test_what_a_person_set_aside_or_brought_back_stays_so_when_the_answer_is_rep
     assert held(arrivals) == [1]
 
 
+def test_what_is_settled_after_what_came_later_is_set_aside_at_once(arrivals, receive):
+    receive(uid="1.1", study="2.1")
+    receive(uid="1.1", study="2.2")
+    accept(arrivals, TWO)
+    record = quarantine(arrivals, ONE)
+    reason = "Arrival 2 brought these objects again and was archived."
+    assert (record.state, record.dismissed_by, record.dismissed_reason) == ("quarantined", "gateway", reason)
+    assert held(arrivals) == []
+    told = [(one.what, one.detail) for one in arrivals.history(ONE)[:2]]
+    assert told == [("Set aside", reason), ("Quarantined", UNMARKED)]
+    assert arrivals.history(TWO)[0].detail == "It brought again what arrival 1 held back."
+
+
+def test_what_is_archived_late_keeps_nothing_back_of_what_came_again_meanwhile(arrivals, receive):
+    bad, good = receive(uid="1.1", study="2.1"), receive(uid="1.2", study="2.1")
+    receive(uid="1.1", study="2.2")
+    accept(arrivals, TWO)
+    assert accept(arrivals, ONE, rejected=[bad]).dismissed_by == "gateway"
+    assert [one.sha256 for one in arrivals.instances(ONE).items if one.status == "accepted"] == [good.sha256]
+
+
+def test_what_came_again_within_the_same_arrival_is_set_aside_too(arrivals, receive):
+    bad, _good = receive(uid="1.1"), receive(uid="1.1")
+    accept(arrivals, ONE, rejected=[bad])
+    assert held(arrivals) == []
+
+
+def test_what_cannot_be_read_is_set_aside_when_it_is_complete_after_what_came_later(arrivals, receive):
+    receive(uid="1.1", unreadable="It is cut off.")
+    receive(uid="1.1")
+    accept(arrivals, TWO)
+    assert arrivals.complete(ONE, actor="test").dismissed_by == "gateway"
+
+
+@pytest.mark.parametrize(
+    ("place", "sender", "is_superseded"),
+    [
+        ({}, OTHER, True),
+        ({"study": "chest"}, SCANNER, False),
+        ({"site": "rtd"}, SCANNER, False),
+        ({"site": None}, OTHER, False),
+        ({"study": None, "site": None}, SCANNER, True),
+        ({"study": None, "site": None}, OTHER, False),
+        ({"study": None, "site": None}, Sender(), False),
+    ],
+)
+def test_what_is_settled_late_is_superseded_in_the_same_places(arrivals, receive, place, sender, is_superseded):
+    receive(uid="1.1", study="2.1", sender=sender if sender == Sender() else SCANNER)
+    receive(uid="1.1", study="2.2", sender=sender)
+    accept(arrivals, TWO)
+    quarantine(arrivals, ONE, **place)
+    assert held(arrivals) == ([] if is_superseded else [1])
+
+
+def test_the_one_that_was_accepted_last_is_named_and_until_then_nothing_is_set_aside(arrivals, receive):
+    for uid in ("1.1", "1.2"):
+        receive(uid=uid, study="2.1")
+    for number, uid in ((2, "1.1"), (3, "1.2"), (4, "1.1")):
+        receive(uid=uid, study=f"2.{number}")
+    for arrival_id in (ArrivalId(4), TWO):
+        accept(arrivals, arrival_id)
+    quarantine(arrivals, ONE)
+    assert held(arrivals) == [1], "one of its two objects did not come again yet"
+    arrivals.retry(ONE, actor="anna")
+    accept(arrivals, THREE)
+    assert quarantine(arrivals, ONE).dismissed_reason == "Arrival 3 brought these objects again and was archived."
+
+
+def test_nothing_but_a_newer_accepted_copy_supersedes_what_is_settled_late(arrivals, receive):
+    receive(uid="1.1", study="2.1")
+    again = receive(uid="1.1", study="2.2")
+    receive(uid="1.2", study="2.2")
+    accept(arrivals, TWO, rejected=[again])
+    receive(uid="1.2", study="2.3")
+    for arrival_id in (ONE, THREE):
+        quarantine(arrivals, arrival_id)
+    assert held(arrivals) == [3, 2, 1]
+
+
+def test_those_that_cannot_be_superseded_take_no_place_among_the_newest(arrivals, receive, monkeypatch):
+    monkeypatch.setattr("gateway.db.superseded._MOST_AT_ONCE", 2)
+    for number in range(1, 7):
+        receive(uid="1.1", study=f"2.{number}")
+    quarantine(arrivals, ONE)
+    for arrival_id in (TWO, THREE):
+        quarantine(arrivals, arrival_id, site="rtd")
+        quarantine(arrivals, ArrivalId(arrival_id + 2))
+        arrivals.dismiss(ArrivalId(arrival_id + 2), Dismissal(reason="A phantom."), actor="anna")
+    receive(uid="1.1", study="3")
+    accept(arrivals, ArrivalId(7))
+    assert arrivals.get(ONE).dismissed_by == "gateway"
+    assert held(arrivals) == [3, 2]
+    assert arrivals.get(ArrivalId(6)).state == "receiving"
+
+
+def searched_and_scanned(database, asked):
+    """Return the names of the tables that questions look up by an index, and of those that they read whole."""
+    steps = set()
+    for question, values in [one for one in asked if "brought" in one[0] or "kept" in one[0]]:
+        with database.read() as uow:
+            plan = uow.session.connection().exec_driver_sql(f"explain query plan {question}", values)
+            steps |= {tuple(row[-1].split()[:2]) for row in plan}
+    return [{name for how, name in steps if how == wanted} for wanted in ("SEARCH", "SCAN")]
+
+
+TABLES = {"holder", "bringer", "place", "brought", "held", "kept", "copy"}
+
+
 def test_many_are_set_aside_by_few_questions_that_read_no_table_from_end_to_end(arrivals, receive, database):
     for number in range(12):
         receive(uid=f"1.{number}", study=f"2.{number}")
@@ -173,11 +281,21 @@ def test_many_are_set_aside_by_few_questions_that_read_no_table_from_end_to_end(
         arrivals.history(ArrivalId(13))[0].detail == "It brought again what arrivals 1, 2, 3, 4 and 8 others held back."
     )
     assert len(asked) < 22, "not one for each"
-    steps = []
-    for question, values in [one for one in asked if "brought" in one[0] or "kept" in one[0]]:
-        with database.read() as uow:
-            plan = uow.session.connection().exec_driver_sql(f"explain query plan {question}", values)
-            steps += [row[-1].split()[:2] for row in plan]
-    tables = {"arrival", "place", "brought", "held", "kept", "copy"}
-    assert {name for how, name in steps if how == "SEARCH"} >= tables
-    assert not [name for how, name in steps if how == "SCAN" and name in tables], steps
+    searched, scanned = searched_and_scanned(database, asked)
+    assert searched >= TABLES
+    assert not scanned & TABLES
+
+
+def test_what_is_settled_late_is_found_by_two_questions_that_read_no_table_from_end_to_end(arrivals, receive, database):
+    receive(uid="1.1", study="2.1")
+    for number in range(2, 8):
+        receive(uid="1.1", study=f"2.{number}")
+        accept(arrivals, ArrivalId(number))
+    arrivals.complete(ONE, actor="test")
+    asked = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    assert quarantine(arrivals, ONE).dismissed_reason == "Arrival 7 brought these objects again and was archived."
+    assert len([one for one in asked if "brought" in one[0] or "kept" in one[0]]) == 2
+    searched, scanned = searched_and_scanned(database, asked)
+    assert searched >= TABLES
+    assert not scanned & TABLES
