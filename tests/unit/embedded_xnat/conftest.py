@@ -16,6 +16,13 @@ PASSWORD = "correct horse battery"
 SESSION = "/data/projects/P/subjects/S1/experiments/S1_MR1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count what starts the whole app as slow: the quick tests are for every save of a file."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and "golden_home" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 def settings_in(home: Path) -> EmbeddedXnatSettings:
     return EmbeddedXnatSettings(
         data_dir=home / "data",
