@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+pytest_plugins = ["tests.costs"]
 
 # a busy machine is no counter-example
 settings.register_profile("cohortflow", deadline=None)
@@ -56,23 +54,6 @@ class ByHouse(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
         return next((folder for folder in self.TOGETHER if file.startswith(folder)), file)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _cheap_passwords() -> Iterator[None]:
-    """Hash passwords at little cost: a quarter of a second for each is argon2's purpose and no test's."""
-    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PasswordHash, "recommended", lambda: cheap)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _certificates_read_once() -> Iterator[None]:
-    """Read the trusted certificates once: httpx reads them for each client, which takes longer than its requests here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
-        yield
 
 
 def missing(part: str, how: str) -> None:
