@@ -10,14 +10,15 @@ import tempfile
 from pathlib import Path
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([
-    "tests.contract.xnat_clients.serve",
-    "deployments.cli",
-    "deployments.commands.status",
-    "deployments.commands.study",
-    "deployments.commands.user",
-    "deployments.commands.xnat",
-])  # fmt: skip
+COMMANDS = ["cli", "commands.status", "commands.study", "commands.user", "commands.xnat"]
+
+
+def preload(*modules: str) -> None:
+    """Let the process that others are forked from import these too; to be said before the first is."""
+    FORKS.set_forkserver_preload([*(f"deployments.{name}" for name in COMMANDS), *modules])
+
+
+preload()
 
 
 def cohortflow(*arguments: object, timeout_s: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,9 @@ import pytest
 from service_kit.accounts import Role
 from service_kit.accounts.service import Accounts
 from tests.contract.xnat_clients.serve import serve
-from tests.forked import FORKS
+from tests.forked import FORKS, preload
+
+preload("tests.contract.xnat_clients.serve")
 
 USER, PASSWORD = "admin", "correct horse battery"
 
