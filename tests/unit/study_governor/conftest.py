@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 
 import pytest
@@ -13,7 +14,16 @@ from service_kit.database import Database
 from service_kit.flow_orders import MemoryFlowOrders
 from study_governor.app import create_app
 from study_governor.settings import StudyGovernorSettings
+from study_governor.workflows import service as workflows
 from tests.unit.study_governor.house import House
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workflows_read_once():
+    """Read each text once: nearly every test begins with one of two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workflows, "read_workflow", functools.cache(workflows.read_workflow))
+        yield
 
 
 @pytest.fixture(scope="session")
