@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service_kit.accounts.errors import ScopesRefused
+from service_kit.database import Database
 from service_kit.paging import encode_cursor
 from study_governor.client import GovernorClient, GovernorRejected, GovernorUnavailable
-from tests.unit.study_governor.house import WORKFLOW
+from study_governor.cohorts.service import put_cohort
+from tests.unit.study_governor.house import WORKFLOW, House
 
 SCANNED = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
 ALL = ["governor:read", "governor:write", "governor:execute"]
@@ -25,17 +28,26 @@ def http(app):
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def migrated(migrated, tmp_path_factory):
+    """A database that holds a workflow and a cohort; each test has a copy."""
+    path = shutil.copy(migrated, tmp_path_factory.mktemp("furnished"))
+    database = Database(f"sqlite:///{path}")
+    House(database)
+    with database.write() as uow:
+        put_cohort(uow.session, "brain", description="Brain volumes")
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="module")
 def token(accounts):
     return accounts.issue_token("flows", "flows", ALL)
 
 
 @pytest.fixture
 def client(http, token):
-    client = GovernorClient("http://testserver", token, http=http)
-    client.import_workflow(WORKFLOW)
-    client.put_cohort("brain", description="Brain volumes")
-    return client
+    return GovernorClient("http://testserver", token, http=http)
 
 
 def as_user(http, accounts, name, scopes):
