@@ -90,12 +90,16 @@ class OutOfSpace(Unavailable):
     title = "No space left"
 
 
+#: A path and what follows it on its line, for names may hold blanks; no address of a server, no fraction.
+_PATH = re.compile(r"(?<![\w/:.])(?:[A-Za-z]:\\|~?/|\.\.?/)[^\s/].*")
+
+
 def without_paths(error: BaseException) -> BaseException:
-    """Take the paths out of an error of the operating system, and out of those in it or before it, before it is logged.
+    """Take the paths out of an error, and out of those in it or before it, before it is logged.
 
     Folders and files are called what subjects and sessions are called, and what a sender called them. What a library
-    says in words of its own may hold them anywhere: of such an error stay kind and number. Notes go, and of a command
-    stays its program.
+    says of the operating system in words of its own may hold them anywhere: of such an error stay kind and number. Of
+    any other sentence but our own, each line ends where a path begins. Notes go, and of a command stays its program.
 
     Examples
     --------
@@ -103,6 +107,8 @@ def without_paths(error: BaseException) -> BaseException:
     '[Errno 13] Permission denied'
     >>> without_paths(FileNotFoundError("No such file or no access: '/archive/DOE_JANE.nii.gz'"))
     FileNotFoundError()
+    >>> without_paths(ValueError('no image: "/archive/DOE JANE/1.nii"', 3))
+    ValueError('no image: "…', 3)
     """
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -114,6 +120,8 @@ def without_paths(error: BaseException) -> BaseException:
         vars(one).pop("__notes__", None)
         if isinstance(one, OSError):
             _strip(one)
+        elif not isinstance(one, ServiceError | BaseExceptionGroup):
+            one.args = tuple(_PATH.sub("…", said) if isinstance(said, str) else said for said in one.args)
         if isinstance(one, subprocess.CalledProcessError | subprocess.TimeoutExpired):
             one.cmd = _program(one.cmd)
         if isinstance(one, BaseExceptionGroup):

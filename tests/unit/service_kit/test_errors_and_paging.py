@@ -172,6 +172,35 @@ def test_errors_of_files_tell_no_path_however_deep_they_lie(
         assert said in told
 
 
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("cannot read /archive/DOE JANE/1.nii: no header\nsecond line", "cannot read …\nsecond line"),
+        (r"""Cannot work out file type of "C:\archive\DOE_JANE.nii.gz" """, 'Cannot work out file type of "…'),
+        ("folder=./DOE/JANE is empty", "folder=…"),
+        ("~/DOE_JANE is no DICOM", "…"),
+        ("3/4 of them, and/or none / some, at http://127.0.0.1:4200/api/runs", None),
+    ],
+)
+def test_the_sentence_of_a_library_ends_where_a_path_begins(sentence: str, said: str | None) -> None:
+    for _ in range(2):  # said twice is said once
+        assert str(without_paths(ValueError(sentence))) == (said or sentence)
+
+
+def test_what_libraries_of_images_say_tells_no_path(tmp_path: Path) -> None:
+    nibabel, sitk = pytest.importorskip("nibabel"), pytest.importorskip("SimpleITK")
+    file = tmp_path / "DOE_JANE.nii.gz"
+    file.write_bytes(b"no image")
+    for read in (nibabel.load, sitk.ReadImage):
+        with pytest.raises(Exception, match="DOE_JANE") as caught:
+            read(str(file))
+        assert "DOE" not in "".join(traceback.format_exception_only(without_paths(caught.value)))
+
+
+def test_our_own_sentences_stay_whole() -> None:
+    assert str(without_paths(InvalidInput("Write to /archive/P instead."))) == "Write to /archive/P instead."
+
+
 @given(st.lists(st.one_of(st.integers(), st.text(), st.none()), min_size=1))
 def test_a_cursor_comes_back_as_it_was(values: list[object]) -> None:
     assert decode_cursor(encode_cursor(*values)) == values

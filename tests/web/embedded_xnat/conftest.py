@@ -98,18 +98,23 @@ def client(archive: EmbeddedXnat):
         yield client
 
 
+def sign_in(context, archive: EmbeddedXnat) -> None:
+    """Sign the administrator in, in a tab of its own."""
+    tab = context.new_page()
+    tab.goto("/projects/DEMO")
+    tab.fill("#username", archive.user)
+    tab.fill("#password", archive.password)
+    tab.press("#password", "Enter")
+    tab.wait_for_url("**/projects/DEMO")
+    tab.close()
+
+
 @pytest.fixture(scope="module")
 def window(chromium: str, archive: EmbeddedXnat):
     """A browser, and the cookies of the administrator."""
     with launched(chromium) as browser:
         context = context_at(browser, archive.url)
-        page = new_page(context)
-        page.goto("/projects/DEMO")
-        page.fill("#username", archive.user)
-        page.fill("#password", archive.password)
-        page.press("#password", "Enter")
-        page.wait_for_url("**/projects/DEMO")
-        page.close()
+        sign_in(context, archive)
         yield context, context.cookies()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import dicom_series, until, zipped
+from .conftest import dicom_series, sign_in, until, zipped
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -178,7 +178,7 @@ def test_whom_the_archive_does_not_let_in_sends_one_and_keeps_the_others(page, c
     signed_in = page.context.cookies()
     page.context.clear_cookies()
     if gone == "signed in again":
-        sign_in(page, archive)
+        sign_in(page.context, archive)
     sent = []
     page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
     page.click("[data-part=send]")
@@ -191,17 +191,6 @@ def test_whom_the_archive_does_not_let_in_sends_one_and_keeps_the_others(page, c
     page.click("[data-part=send]")
     until(page, f"{STATUS} === 'All 3 are stored.'")
     assert {client.get(f"/data/projects/DEMO/experiments/{name}_MR1").status_code for name in names} == {200}
-
-
-def sign_in(page, archive) -> None:
-    """Sign in, in another tab."""
-    tab = page.context.new_page()
-    tab.goto("/login?next=/projects/DEMO")
-    tab.fill("#username", archive.user)
-    tab.fill("#password", archive.password)
-    tab.press("#password", "Enter")
-    tab.wait_for_url("**/projects/DEMO")
-    tab.close()
 
 
 def test_an_upload_that_the_network_broke_is_sent_again(page, client, tmp_path: Path):
