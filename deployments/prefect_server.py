@@ -44,6 +44,8 @@ STOP_S = 2
 """How long open requests and background services may still take after SIGTERM."""
 
 _DATABASE = "prefect.db"
+#: Says which Prefect's block types the database of a home came with.
+_BLOCKS = "blocks-of-prefect"
 _FOREIGN = ("PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_EPHEMERAL_ENABLED")
 """Variables of the user's own Prefect that would lead ours elsewhere."""
 
@@ -107,7 +109,7 @@ def server_environment(settings: PrefectServerSettings) -> dict[str, str]:
 
 def template_folder() -> Path:
     """Say where this installation keeps the migrated, empty database of its Prefect version."""
-    return Path(sys.prefix) / "share" / "cohortflow" / f"prefect-{importlib.metadata.version('prefect')}"
+    return Path(sys.prefix) / "share" / "cohortflow" / f"prefect-{_prefect_version()}"
 
 
 def prepare_template(folder: Path | None = None) -> Path:
@@ -143,16 +145,38 @@ def provide_database(prefect_home: Path, *, template: Path | None = None) -> boo
         Whether a copy was made. False when the home has a database already or there is no template: then the server
         migrates at its start.
     """
-    database = prefect_home / _DATABASE
+    database, blocks = prefect_home / _DATABASE, prefect_home / _BLOCKS
     template = template or template_folder() / _DATABASE
     prefect_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if database.exists() or not template.exists():
+    if database.exists():
+        return False
+    blocks.unlink(missing_ok=True)
+    if not template.exists():
         return False
     partial = database.with_suffix(f".{os.getpid()}.partial")
     shutil.copyfile(template, partial)
     partial.chmod(0o600)
     partial.replace(database)
+    blocks.write_text(_prefect_version())
     return True
+
+
+def block_environment(prefect_home: Path) -> dict[str, str]:
+    """Let the server not look which block types are new, where its database came with those of this Prefect.
+
+    Prefect compares all it knows with what is stored, at every start: a fifth of what a start takes.
+    """
+    blocks = prefect_home / _BLOCKS
+    if not blocks.exists() or blocks.read_text() != _prefect_version():
+        return {}
+    return {
+        "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    }
+
+
+def _prefect_version() -> str:
+    return importlib.metadata.version("prefect")
 
 
 def wait_until_answering(
@@ -210,10 +234,12 @@ def queue_writers() -> None:
 def main() -> None:
     """Serve the API and the UI until SIGTERM."""
     settings = PrefectServerSettings()
+    environment = server_environment(settings)
     if settings.prefect_database_url is None:
         provide_database(settings.prefect_home)
+        environment |= block_environment(settings.prefect_home)
     settings.prefect_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _enter(server_environment(settings))
+    _enter(environment)
 
     with loading():
         import uvicorn

@@ -95,6 +95,11 @@ def test_many_orders_at_once_are_all_taken(place, registered, tmp_path):
     assert len(set(runs)) == 60
 
 
+def test_the_block_types_of_prefect_are_there(place):
+    known = place.client.post("/block_types/filter", json={"limit": 200}).json()
+    assert {"local-file-system", "secret", "slack-webhook"} <= {one["slug"] for one in known}
+
+
 def test_a_new_home_starts_from_the_template(tmp_path):
     from deployments.prefect_server import provide_database
 

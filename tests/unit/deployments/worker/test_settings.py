@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from deployments.dask_cluster import DaskClusterSettings, worker_environment, worker_resources
-from deployments.prefect_server import PrefectServerSettings, provide_database, server_environment
+from deployments.prefect_server import (
+    PrefectServerSettings,
+    block_environment,
+    provide_database,
+    server_environment,
+)
 from deployments.warm_worker import WarmWorkerSettings, only_one
 from deployments.worker.errors import WorkerNameTaken
 
@@ -29,6 +34,23 @@ def test_another_database_is_taken_as_given(tmp_path):
 def test_without_a_template_the_server_makes_its_database_itself(tmp_path):
     assert provide_database(tmp_path / "prefect", template=tmp_path / "none.db") is False
     assert (tmp_path / "prefect").is_dir()
+
+
+def test_the_server_looks_for_new_block_types_unless_its_database_came_with_those_of_this_prefect(tmp_path):
+    home, template = tmp_path / "prefect", tmp_path / "template.db"
+    template.touch()
+    assert block_environment(home) == {}
+    provide_database(home, template=template)
+    assert set(block_environment(home).values()) == {"false"}
+    (note,) = (path for path in home.iterdir() if path.suffix != ".db")
+    version = note.read_text()
+    note.write_text("2.0.0")
+    assert block_environment(home) == {}
+    note.write_text(version)
+    assert block_environment(home)
+    (home / "prefect.db").unlink()
+    provide_database(home, template=tmp_path / "none.db")
+    assert block_environment(home) == {}, "a database that the server makes itself holds none"
 
 
 def test_a_name_is_one_workers_at_a_time(tmp_path):
