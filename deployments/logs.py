@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from logging import LogRecord
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service_kit.errors import without_paths
 
@@ -58,8 +58,19 @@ class LineFormatter(logging.Formatter):
         return super().formatException(ei)
 
 
+def _record(*facts: Any, **more: Any) -> LogRecord:
+    """Make a record whose errors tell no paths, to whichever handler: Prefect's own sends what a flow fails with to its database."""
+    record = LogRecord(*facts, **more)
+    told = [*record.args] if isinstance(record.args, tuple) else [record.args]
+    for one in (*told, record.exc_info[1] if record.exc_info else None):
+        if isinstance(one, BaseException):
+            without_paths(one)
+    return record
+
+
 def configure_logging(level: str = "INFO") -> None:
     """Send every record to standard error, one line each."""
+    logging.setLogRecordFactory(_record)
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -44,7 +44,7 @@ STOP_S = 2
 """How long open requests and background services may still take after SIGTERM."""
 
 _DATABASE = "prefect.db"
-#: Says which Prefect's block types the database of a home came with.
+#: Beside a database: whose block types it came with.
 _BLOCKS = "blocks-of-prefect"
 _FOREIGN = ("PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_EPHEMERAL_ENABLED")
 """Variables of the user's own Prefect that would lead ours elsewhere."""
@@ -109,11 +109,11 @@ def server_environment(settings: PrefectServerSettings) -> dict[str, str]:
 
 def template_folder() -> Path:
     """Say where this installation keeps the migrated, empty database of its Prefect version."""
-    return Path(sys.prefix) / "share" / "cohortflow" / f"prefect-{_prefect_version()}"
+    return Path(sys.prefix) / "share" / "cohortflow" / f"prefect-{importlib.metadata.version('prefect')}"
 
 
 def prepare_template(folder: Path | None = None) -> Path:
-    """Make the database that new homes start from, unless it is there. Part of the set-up; safe to repeat.
+    """Make the database that new homes start from, unless it is there with all block types. Part of the set-up; safe to repeat.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def prepare_template(folder: Path | None = None) -> Path:
         The database. Concurrent calls each make one; the last wins, and they are the same.
     """
     target = (folder or template_folder()) / _DATABASE
-    if target.exists():
+    if target.exists() and _has_all_blocks(target.parent):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -133,6 +133,7 @@ def prepare_template(folder: Path | None = None) -> Path:
         with closing(sqlite3.connect(settings.prefect_home / _DATABASE)) as database:
             database.execute("VACUUM INTO ?", (str(finished),))
         finished.replace(target)
+    target.with_name(_BLOCKS).write_text(_all_blocks())
     return target
 
 
@@ -145,29 +146,29 @@ def provide_database(prefect_home: Path, *, template: Path | None = None) -> boo
         Whether a copy was made. False when the home has a database already or there is no template: then the server
         migrates at its start.
     """
-    database, blocks = prefect_home / _DATABASE, prefect_home / _BLOCKS
+    database = prefect_home / _DATABASE
     template = template or template_folder() / _DATABASE
     prefect_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if database.exists():
         return False
-    blocks.unlink(missing_ok=True)
+    (prefect_home / _BLOCKS).unlink(missing_ok=True)
     if not template.exists():
         return False
     partial = database.with_suffix(f".{os.getpid()}.partial")
     shutil.copyfile(template, partial)
     partial.chmod(0o600)
     partial.replace(database)
-    blocks.write_text(_prefect_version())
+    if (note := template.with_name(_BLOCKS)).exists():
+        shutil.copyfile(note, prefect_home / _BLOCKS)
     return True
 
 
 def block_environment(prefect_home: Path) -> dict[str, str]:
-    """Let the server not look which block types are new, where its database came with those of this Prefect.
+    """Let the server not look which block types are new, where its database came with all that are installed.
 
     Prefect compares all it knows with what is stored, at every start: a fifth of what a start takes.
     """
-    blocks = prefect_home / _BLOCKS
-    if not blocks.exists() or blocks.read_text() != _prefect_version():
+    if not _has_all_blocks(prefect_home):
         return {}
     return {
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
@@ -175,8 +176,16 @@ def block_environment(prefect_home: Path) -> dict[str, str]:
     }
 
 
-def _prefect_version() -> str:
-    return importlib.metadata.version("prefect")
+def _has_all_blocks(folder: Path) -> bool:
+    note = folder / _BLOCKS
+    return note.exists() and note.read_text() == _all_blocks()
+
+
+def _all_blocks() -> str:
+    """Name what brings block types: Prefect and the collections beside it, each with its version."""
+    collections = importlib.metadata.entry_points(group="prefect.collections")
+    brought = {f"{one.dist.name} {one.dist.version}" for one in collections if one.dist is not None}
+    return "\n".join(["prefect " + importlib.metadata.version("prefect"), *sorted(brought)])
 
 
 def wait_until_answering(
@@ -278,9 +287,11 @@ def _enter(environment: Mapping[str, str]) -> None:
 
 
 async def _migrate() -> None:
+    from prefect.plugins import load_prefect_collections
     from prefect.server.database import provide_database_interface
     from prefect.server.models.block_registration import run_block_auto_registration
 
+    load_prefect_collections()
     database = provide_database_interface()
     await database.create_db()
     session = await database.session()

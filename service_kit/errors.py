@@ -22,6 +22,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -90,16 +91,20 @@ class OutOfSpace(Unavailable):
     title = "No space left"
 
 
-#: A path and what follows it on its line, for names may hold blanks; no address of a server, no fraction.
-_PATH = re.compile(r"(?<![\w/:.])(?:[A-Za-z]:\\|~?/|\.\.?/)[^\s/].*")
+#: A path from its root and what follows it on its line, for names may hold blanks; no address of a server, no fraction.
+_PATH = re.compile(r"(?:(?<!\w)file:/+|(?<!\w)[A-Za-z]:\\|(?<![\w.:/])//|(?<![\w./])~?/|(?<![\w./])\.\.?/)(?=[^\s/]).*")
+_OURS = frozenset(
+    {"deployments", "embedded_xnat", "flows", "gateway", "service_kit", "study_governor", "task_supervisor", "tasks"}
+)
 
 
 def without_paths(error: BaseException) -> BaseException:
-    """Take the paths out of an error, and out of those in it or before it, before it is logged.
+    """Take the paths out of an error, and out of those in it or before it, before it is logged. Never fails.
 
     Folders and files are called what subjects and sessions are called, and what a sender called them. What a library
     says of the operating system in words of its own may hold them anywhere: of such an error stay kind and number. Of
-    any other sentence but our own, each line ends where a path begins. Notes go, and of a command stays its program.
+    any other sentence but our own, each line ends where a path from its root begins. Notes go, and of a command stays
+    its program.
 
     Examples
     --------
@@ -110,24 +115,40 @@ def without_paths(error: BaseException) -> BaseException:
     >>> without_paths(ValueError('no image: "/archive/DOE JANE/1.nii"', 3))
     ValueError('no image: "…', 3)
     """
-    waiting: list[BaseException | None] = [error]
+    waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:
         one = waiting.pop()
-        if one is None or id(one) in seen:
+        if not isinstance(one, BaseException) or id(one) in seen:
             continue
         seen.add(id(one))
-        vars(one).pop("__notes__", None)
-        if isinstance(one, OSError):
-            _strip(one)
-        elif not isinstance(one, ServiceError | BaseExceptionGroup):
-            one.args = tuple(_PATH.sub("…", said) if isinstance(said, str) else said for said in one.args)
-        if isinstance(one, subprocess.CalledProcessError | subprocess.TimeoutExpired):
-            one.cmd = _program(one.cmd)
+        with suppress(Exception):  # of a library's own making: whoever logs must be able to go on
+            _untell(one)
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
-        waiting += [one.__cause__, one.__context__]
+        waiting += [*one.args, one.__cause__, one.__context__]
     return error
+
+
+def _untell(error: BaseException) -> None:
+    vars(error).pop("__notes__", None)
+    if isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
+        error.cmd = _program(error.cmd)
+    if isinstance(error, OSError):
+        _strip(error)
+    elif not isinstance(error, BaseExceptionGroup) and type(error).__module__.partition(".")[0] not in _OURS:
+        vars(BaseException)["args"].__set__(
+            error, tuple(map(_without_path, error.args))
+        )  # a frozen one forbids its own
+
+
+def _without_path(said: object) -> object:
+    if isinstance(said, str):
+        return _PATH.sub("…", said)
+    is_path = isinstance(said, bytes | os.PathLike) or (
+        isinstance(said, list | tuple | dict | set | frozenset) and _PATH.search(repr(said)) is not None
+    )
+    return "…" if is_path else said
 
 
 def _strip(error: OSError) -> None:

@@ -16,8 +16,15 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.util import LRUCache
+from xdist import is_xdist_controller
 
 gc.disable()  # until all tests are collected: modules are no garbage
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Look for garbage in the process that hands out tests to others: it collects none itself."""
+    if is_xdist_controller(session):
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:

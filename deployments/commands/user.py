@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from sqlalchemy import make_url
 
 from deployments.commands.surroundings import accounts_database_url
 from deployments.errors import HomeInUse, HomeNotWritable, Refused
@@ -19,6 +21,8 @@ from deployments.launcher.credentials import (
     save_credentials,
 )
 from service_kit.accounts import Role
+from service_kit.accounts.credentials import digest_of
+from service_kit.accounts.db import repository
 from service_kit.accounts.service import Accounts
 from service_kit.errors import ServiceError
 
@@ -26,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
+    from sqlalchemy import URL
 
+    from deployments.launcher.credentials import Credentials
     from deployments.launcher.home import Home
 
 
@@ -82,6 +88,7 @@ def password(home: Home, username: str, *, from_stdin: bool, revoke_tokens: bool
 
     A generated one replaces what the home noted of its own log-ins at the first start. That of the flows at the archive
     is set only while they stand still, for they would go on with the old one. Accounts of programs have none.
+    Where the environment names accounts that are not the home's, its users are like any other and nothing is noted.
 
     Raises
     ------
@@ -91,22 +98,23 @@ def password(home: Home, username: str, *, from_stdin: bool, revoke_tokens: bool
     NotRunning
     """
     username = username.lower()
-    if username in {FLOWS_USER, SENDER_USER}:
-        raise Refused(
-            f"{username} is an account of Cohortflow's own programs: it opens with a token that the home keeps, "
-            "and has no password. For a program of yours make an account with 'cohortflow user add'."
-        )
-    credentials = load_credentials(home)
-    is_of_the_flows = credentials is not None and username == credentials.xnat_user
-    with _standing_still(home, username) if is_of_the_flows else nullcontext():
-        new = _typed_password() if from_stdin else new_password()
-        with _accounts(home) as accounts:
+    with _accounts(home) as accounts:
+        credentials = load_credentials(home)
+        is_of_the_home = _are_of_the_home(accounts, home, credentials)
+        if is_of_the_home and username in {FLOWS_USER, SENDER_USER}:
+            raise Refused(
+                f"{username} is an account of Cohortflow's own programs: it opens with a token that the home keeps, "
+                "and has no password. For a program of yours make an account with 'cohortflow user add'."
+            )
+        is_of_the_flows = is_of_the_home and credentials is not None and username == credentials.xnat_user
+        with _standing_still(home, username) if is_of_the_flows else nullcontext():
+            new = _typed_password() if from_stdin else new_password()
             accounts.set_password(username, new, revoke_tokens=revoke_tokens)
-        shown = "." if from_stdin else f". Password, shown this once: {new}"
-        tokens = ", its API tokens are revoked" if revoke_tokens else ""
-        console.print(f"User {username} is signed out everywhere{tokens}{shown}", highlight=False, markup=False)
-        if is_of_the_flows or not from_stdin:
-            _note(home, username, new)
+            shown = "." if from_stdin else f". Password, shown this once: {new}"
+            tokens = ", its API tokens are revoked" if revoke_tokens else ""
+            console.print(f"User {username} is signed out everywhere{tokens}{shown}", highlight=False, markup=False)
+            if is_of_the_flows or (is_of_the_home and not from_stdin):
+                _note(home, username, new)
 
 
 def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: float | None, console: Console) -> None:
@@ -122,6 +130,30 @@ def token(home: Home, username: str, *, name: str, scopes: Sequence[str], days: 
         wanted = list(scopes) or sorted(accounts.principal(username).allowed_scopes())
         issued = accounts.issue_token(username, name, wanted, expires_in_s=days * 86400 if days else None)
     console.print(issued, highlight=False, soft_wrap=True)
+
+
+def _are_of_the_home(accounts: Accounts, home: Home, credentials: Credentials | None) -> bool:
+    """Whether the home starts with these accounts: its own file by any name, or a database that knows its tokens.
+
+    Nothing in the home says which PostgreSQL it was started with; that its tokens were issued there does, even once
+    they are revoked.
+    """
+    database = accounts.database
+    if database.is_sqlite and _is_same_file(database.engine.url.database, make_url(home.database_url("accounts"))):
+        return True
+    tokens = (credentials.api_token, credentials.sender_token) if credentials is not None else ()
+    with database.read() as uow:
+        return any(repository.token_by_digest(uow.session, digest_of(token)) for token in tokens if token)
+
+
+def _is_same_file(opened: str | None, url: URL) -> bool:
+    """Whether a URL of SQLite means the file that is opened; what is opened in memory is none."""
+    if not opened or not url.database:
+        return False
+    try:
+        return Path(opened).samefile(url.database)
+    except OSError:  # the home has no such file: it was never started, or has its accounts elsewhere
+        return False
 
 
 @contextmanager

@@ -1,8 +1,13 @@
 """One line a record."""
 
+import io
 import logging
 
-from deployments.logs import LineFormatter
+import pytest
+
+from deployments.logs import LineFormatter, configure_logging
+from service_kit.errors import without_paths
+from tasks.errors import UploadIncomplete
 
 
 def line(record):
@@ -30,3 +35,32 @@ def test_a_traceback_that_another_formatter_left_is_written_anew():
     said = line({**record, "exc_text": "PermissionError: [Errno 13] Permission denied: '/inbox/DOE^JANE'"})
     assert said.splitlines() == ["ERROR failed", "PermissionError: [Errno 13] Permission denied"]
     assert "DOE" not in line({"levelname": "ERROR", "msg": "failed", "exc_text": "FileNotFoundError: /inbox/DOE^JANE"})
+
+
+@pytest.fixture
+def _configured():
+    factory, root = logging.getLogRecordFactory(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging()
+    yield
+    logging.setLogRecordFactory(factory)
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.usefixtures("_configured")
+def test_no_handler_is_told_a_path_neither_in_the_message_nor_below():
+    """Prefect names the error in its message, too, and a handler of its own sends both to its database."""
+    told = io.StringIO()
+    theirs = logging.StreamHandler(told)
+    logger = logging.getLogger("prefect.flow_runs.test")
+    logger.addHandler(theirs)
+    error = RuntimeError('sitk::ERROR: The file "/archive/P/DOE_JANE.nii.gz" does not exist')
+    logger.error("Encountered exception during execution: %r", error, exc_info=error)
+    logger.removeHandler(theirs)
+    assert told.getvalue().startswith("Encountered exception during execution: RuntimeError('sitk::ERROR: The file")
+    assert "DOE" not in told.getvalue()
+
+
+def test_our_own_sentences_are_logged_whole():
+    lost = UploadIncomplete("/data/experiments/E1", missing=["a.dcm"])
+    assert "/data/experiments/E1" in str(without_paths(lost))

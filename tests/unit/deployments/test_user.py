@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from deployments.cli import app
 from deployments.commands import user
 from deployments.errors import Refused
+from deployments.launcher.accounts import ensure_accounts
 from deployments.launcher.credentials import generate_credentials, load_credentials, save_credentials
 from deployments.launcher.home import Home
 from service_kit import migrations
@@ -40,6 +41,17 @@ def accounts(home):
         accounts.grant(username, Role.coordinator)
     yield accounts
     accounts.database.dispose()
+
+
+@pytest.fixture
+def elsewhere(home, accounts, tmp_path_factory, monkeypatch):
+    """Accounts of another database, which the environment names."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('archive') / 'accounts.db'}"
+    migrations.upgrade(url, package="service_kit.accounts")
+    monkeypatch.setenv("COHORTFLOW_ACCOUNTS_DATABASE_URL", url)
+    elsewhere = Accounts(Database(url), hasher=cheap_hasher())
+    yield elsewhere
+    elsewhere.database.dispose()
 
 
 def set_password(home, username, *options, typed=None):
@@ -149,3 +161,51 @@ def test_a_generated_password_is_shown_though_it_cannot_be_noted(home, accounts)
     shown = re.search(r"shown this once: (\S+)", done.output)[1]
     assert accounts.verify_password("coordinator", shown)
     assert load_credentials(home) == noted
+
+
+@pytest.mark.parametrize("username", ["admin", "archivist", "flows", "sender"])
+def test_a_user_of_another_database_is_like_any_other_and_the_home_notes_nothing(home, accounts, elsewhere, username):
+    save_credentials(home, ensure_accounts(accounts, load_credentials(home)))
+    noted = load_credentials(home)
+    elsewhere.create_user(username, PASSWORD)
+    with home.locked():
+        done = set_password(home, username)
+        assert done.exit_code == 0, done.exception
+        shown = re.search(r"shown this once: (\S+)", done.output)[1]
+        assert elsewhere.verify_password(username, shown).username == username
+        assert set_password(home, username, "--stdin", typed="an even longer one\n").exit_code == 0
+    assert elsewhere.verify_password(username, "an even longer one").username == username
+    assert load_credentials(home) == noted
+    assert accounts.verify_password("archivist", PASSWORD)
+
+
+def test_a_user_of_another_database_gets_a_password_where_no_home_is(home, elsewhere):
+    home.secrets.unlink()
+    elsewhere.create_user("flows", PASSWORD)
+    done = set_password(home, "flows", "--stdin", typed="an even longer one\n")
+    assert done.exit_code == 0, done.exception
+    assert elsewhere.verify_password("flows", "an even longer one")
+    assert not home.secrets.exists()
+
+
+def test_a_home_that_was_started_with_a_database_elsewhere_knows_it_by_its_tokens(home, elsewhere):
+    save_credentials(home, ensure_accounts(elsewhere, load_credentials(home)))
+    for username in ("flows", "sender"):
+        for issued in elsewhere.tokens(username):
+            elsewhere.revoke_token(username, issued.id)
+    assert "has no password" in str(set_password(home, "flows").exception)
+    with home.locked():
+        assert "Stop Cohortflow" in str(set_password(home, "archivist").exception)
+    assert set_password(home, "archivist", "--stdin", typed="an even longer one\n").exit_code == 0
+    assert load_credentials(home).xnat_password == "an even longer one"
+    done = set_password(home, "admin")
+    assert load_credentials(home).person("admin").password in done.output
+
+
+def test_the_database_of_the_home_is_known_through_a_link(home, accounts, tmp_path_factory, monkeypatch):
+    link = tmp_path_factory.mktemp("links") / "home"
+    link.symlink_to(home.path)
+    monkeypatch.setenv("COHORTFLOW_ACCOUNTS_DATABASE_URL", f"sqlite:///{link / 'databases' / 'accounts.db'}")
+    assert "has no password" in str(set_password(home, "flows").exception)
+    assert set_password(home, "archivist", "--stdin", typed="an even longer one\n").exit_code == 0
+    assert load_credentials(home).xnat_password == "an even longer one"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,11 @@ def test_errors_of_files_tell_no_path_however_deep_they_lie(
         (r"""Cannot work out file type of "C:\archive\DOE_JANE.nii.gz" """, 'Cannot work out file type of "…'),
         ("folder=./DOE/JANE is empty", "folder=…"),
         ("~/DOE_JANE is no DICOM", "…"),
+        ("cannot open:/archive/DOE_JANE", "cannot open:…"),
+        ("at file:///archive/DOE_JANE", "at …"),
+        ("on //nas/DOE/JANE", "on …"),
         ("3/4 of them, and/or none / some, at http://127.0.0.1:4200/api/runs", None),
+        ("see https://example.org/a or image/jpeg", None),
     ],
 )
 def test_the_sentence_of_a_library_ends_where_a_path_begins(sentence: str, said: str | None) -> None:
@@ -195,6 +200,37 @@ def test_what_libraries_of_images_say_tells_no_path(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="DOE_JANE") as caught:
             read(str(file))
         assert "DOE" not in "".join(traceback.format_exception_only(without_paths(caught.value)))
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An error that forbids any change of it."""
+
+    path: str
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(Path("/archive/DOE_JANE")),
+        KeyError(("x", "/archive/DOE_JANE")),
+        ValueError(b"/archive/DOE_JANE"),
+        RuntimeError(ValueError("no image: /archive/DOE_JANE")),
+        RuntimeError({"file": "/archive/DOE_JANE"}),
+        subprocess.CalledProcessError(1, ["/opt/dcm2niix", "/archive/DOE_JANE"]),
+    ],
+    ids=repr,
+)
+def test_whatever_an_error_carries_tells_no_path(error: Exception) -> None:
+    assert "DOE" not in f"{without_paths(error)} {error!r}"
+
+
+def test_an_error_that_forbids_changes_stops_nobody_who_logs() -> None:
+    frozen = Frozen("/archive/DOE_JANE")
+    vars(BaseException)["__cause__"].__set__(frozen, ValueError("no image: /archive/DOE_JANE"))
+    assert without_paths(frozen) is frozen
+    assert str(frozen) == "…"
+    assert str(frozen.__cause__) == "no image: …"
 
 
 def test_our_own_sentences_stay_whole() -> None:

@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from deployments import prefect_server
 from deployments.dask_cluster import DaskClusterSettings, worker_environment, worker_resources
 from deployments.prefect_server import (
     PrefectServerSettings,
@@ -36,17 +38,20 @@ def test_without_a_template_the_server_makes_its_database_itself(tmp_path):
     assert (tmp_path / "prefect").is_dir()
 
 
-def test_the_server_looks_for_new_block_types_unless_its_database_came_with_those_of_this_prefect(tmp_path):
+def test_the_server_looks_for_new_block_types_unless_its_database_came_with_all(tmp_path, monkeypatch):
     home, template = tmp_path / "prefect", tmp_path / "template.db"
     template.touch()
+    provide_database(home, template=template)
+    assert block_environment(home) == {}, "a template that says nothing of its blocks"
+    (home / "prefect.db").unlink()
+    template.with_name(prefect_server._BLOCKS).write_text(prefect_server._all_blocks())
     assert block_environment(home) == {}
     provide_database(home, template=template)
     assert set(block_environment(home).values()) == {"false"}
-    (note,) = (path for path in home.iterdir() if path.suffix != ".db")
-    version = note.read_text()
-    note.write_text("2.0.0")
-    assert block_environment(home) == {}
-    note.write_text(version)
+    with monkeypatch.context() as patch:
+        collection = entry_points(group="pytest11")
+        patch.setattr("importlib.metadata.entry_points", lambda group: collection)
+        assert block_environment(home) == {}, "a collection that was installed later brings its own"
     assert block_environment(home)
     (home / "prefect.db").unlink()
     provide_database(home, template=tmp_path / "none.db")
