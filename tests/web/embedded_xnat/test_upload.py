@@ -1,6 +1,7 @@
 """Files that are dropped on the upload page: really dropped, many of them, stopped, refused."""
 
 import base64
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,45 @@ def test_whom_the_archive_does_not_let_in_sends_one_and_keeps_the_others(page, c
     page.click("[data-part=send]")
     until(page, f"{STATUS} === 'All 3 are stored.'")
     assert {client.get(f"/data/projects/DEMO/experiments/{name}_MR1").status_code for name in names} == {200}
+
+
+@pytest.mark.parametrize("group", ["Members", "Collaborators", None])
+def test_nothing_is_sent_under_the_name_of_somebody_else_who_signed_in_meanwhile(
+    page, client, tmp_path: Path, archive, group
+):
+    username, password, shown = f"carl-{group}".lower(), "a battery of staples", f"Carl {group}"
+    account = {"username": username, "password": password, "firstName": "Carl", "lastName": str(group)}
+    client.post("/xapi/users", json=account).raise_for_status()
+    if group is not None:
+        client.put(f"/data/projects/DEMO/users/{group}/{username}").raise_for_status()
+    names = [f"{username}-{number}" for number in range(2)]
+    for number, name in enumerate(names):
+        write_study(tmp_path / name, f"1.2.9.{len(username)}.{number}", name)
+
+    def found() -> list[int]:
+        return [client.get(f"/data/projects/DEMO/experiments/{name}_MR1").status_code for name in names]
+
+    page.goto("/projects/DEMO/upload")
+    drop_from_disk(page, *(tmp_path / name for name in names))
+    until(page, "document.querySelector('[data-part=summary]').textContent.startsWith('24 files')")
+    signed_in = page.context.cookies()
+    page.context.clear_cookies()
+    sign_in(page.context, dataclasses.replace(archive, user=username, password=password))
+    page.click("[data-part=send]")
+    until(page, f"{STATUS}.startsWith('Nothing is stored. Sign in again in another tab;')")
+    sent = []
+    page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    for _ in range(2):
+        page.click("[data-part=send]")
+        said = f"{shown} is signed in now, so nothing was sent. Load the page again, then choose the files once more."
+        until(page, f"{STATUS} === '{said}' && !document.querySelector('[data-part=send]').disabled")
+    assert sent == []
+    assert found() == [404, 404]
+    page.context.clear_cookies()
+    page.context.add_cookies(signed_in)  # whose page it is may go on
+    page.click("[data-part=send]")
+    until(page, f"{STATUS} === 'All 2 are stored.'")
+    assert found() == [200, 200]
 
 
 def test_an_upload_that_the_network_broke_is_sent_again(page, client, tmp_path: Path):

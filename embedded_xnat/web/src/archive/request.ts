@@ -10,19 +10,32 @@ export class Refusal extends Error {
   }
 }
 
+function named(page: Document, name: string): string {
+  return page.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content ?? "";
+}
+
 /** The page's token under both names: for a session of the pages, and for a login of XNAT's own kind. */
 export function csrfHeaders(): Record<string, string> {
-  const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+  const token = named(document, "csrf-token");
   return { "X-CSRF-Token": token, "X-XNAT-CSRF": token };
 }
 
-/** Take over the token of who is signed in now, who may have signed in elsewhere since the page was loaded. */
-export async function renewToken(): Promise<void> {
-  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
-  if (!answer?.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const token = page.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content;
+/**
+ * Take over the token of a newer sign-in of the user for whom the page was loaded.
+ *
+ * When somebody else is signed in now, the page keeps its token, and the name that this person's pages show is returned;
+ * otherwise null, also when nobody is signed in. The page and the one that is asked for name their user as `meta[name="viewer"]`.
+ */
+export async function renewToken(): Promise<string | null> {
+  const headers = { Accept: "text/html" }; // who may not open the page is named by the page that says so
+  const answer = await fetch(location.href, { headers, credentials: "same-origin" }).catch(() => null);
+  const html = answer && !answer.redirected && answer.status < 500 ? await answer.text().catch(() => "") : "";
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const viewer = named(page, "viewer");
+  if (viewer === "" || viewer !== named(document, "viewer")) return page.querySelector(".cf-user-name")?.textContent?.trim() || null;
+  const token = named(page, "csrf-token");
   if (token) document.querySelector('meta[name="csrf-token"]')?.setAttribute("content", token);
+  return null;
 }
 
 /** Turn an answer that is no success into a sentence. */

@@ -10,6 +10,7 @@ const CONFLICT = 409;
 const CHOSEN_ABOVE = "What happens to a session that is there already is chosen above.";
 const CORRECT_ABOVE = "Correct it above, then send it again.";
 const STILL_OUT = "If it is refused still, load the page again.";
+const LOAD_AGAIN = "so nothing was sent. Load the page again, then choose the files once more.";
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
 
 function element<T extends HTMLElement>(id: string): T {
@@ -105,7 +106,11 @@ class UploadPage {
     if (this.isFiles && !this.form.reportValidity()) return;
     const stop = this.setBusy(true);
     try {
-      if (this.isOut) await renewToken();
+      const other = this.isOut ? await renewToken() : null;
+      if (other !== null) {
+        this.say(`${other} is signed in now, ${LOAD_AGAIN}`); // what is sent would be stored under another name than the page shows
+        return;
+      }
       const jobs = this.rest.length > 0 ? this.rest : await this.jobs(stop);
       if (jobs.length > 0) await this.sendAll(jobs, stop);
       else if (stop.aborted) this.say("Stopped. Nothing was sent.");
