@@ -1,5 +1,6 @@
 """Folders in the inbox of the server: who may import from which, and what becomes of them."""
 
+import errno
 import shutil
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from embedded_xnat.imports import inbox as inbox_module
 from embedded_xnat.imports.inbox import Inbox
 from embedded_xnat.imports.reading import copied
 from embedded_xnat.settings import EmbeddedXnatSettings
+from service_kit.errors import OutOfSpace
 
 ARCHIVED = "/data/archive/projects/P/subjects/SUBJ/experiments/SUBJ_MR"
 
@@ -88,15 +90,15 @@ def test_xars_of_the_inbox_are_imported_beside_images(ask, inbox, dicom, admin, 
     assert (inbox / "P" / "broken.xar").exists()
 
 
-def write_xar(path: Path, label: str, content: bytes = b"bytes") -> None:
+def write_xar(path: Path, label: str, *, name: str = "f.bin") -> None:
     spaces = 'xmlns:xnat="http://nrg.wustl.edu/xnat" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-    file = '<xnat:resources><xnat:resource label="R" URI="f.bin" xsi:type="xnat:resource"/></xnat:resources>'
+    file = f'<xnat:resources><xnat:resource label="R" URI="{name}" xsi:type="xnat:resource"/></xnat:resources>'
     subject = "<xnat:subject_ID>S1</xnat:subject_ID>"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(
             "s.xml", f'<xnat:MRSession {spaces} project="P" label="{label}">{file}{subject}</xnat:MRSession>'
         )
-        archive.writestr("f.bin", content)
+        archive.writestr(name, b"bytes")
 
 
 def test_a_xar_that_is_refused_keeps_no_other_out_and_a_second_try_changes_nothing(
@@ -216,6 +218,78 @@ def test_a_clean_up_that_a_kill_cut_off_is_done_by_the_next_process(
     assert (found["status"], found["resolution"].split()) == ("Completed", came_in)
     assert [path for path in inbox.rglob("*") if path.is_file()] == []
     assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
+
+
+MOMENTS = ["A is stored", "B is refused", "disk is full", "before the clean-up", "in the clean-up"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_was_refused_is_refused_too_when_a_request_that_was_cut_off_goes_on(
+    admin, inbox, dicom, rows, look, worker, session_uri, monkeypatch, moment
+) -> None:
+    """Nobody asked to change a session that was there."""
+    folder = inbox / "P"
+    write_xar(folder / "B.xar", "B")
+    send = {"import-handler": "inbox", "path": "P", "PROJECT_ID": "P"}
+    admin.post("/data/services/import", params=send)
+    look()
+    before = rows(admin.get("/data/projects/P/experiments/B/files"))
+    write_xar(folder / "A.xar", "A")
+    write_xar(folder / "B.xar", "B", name="other.bin")
+    (folder / "image").write_bytes(dicom())
+    cut_off(monkeypatch, moment, folder)
+    uri = admin.post("/data/services/import", params={**send, "cleanupAfterImport": "true"}).text.strip()
+    with pytest.raises((Killed, OutOfSpace)):
+        look()
+    assert admin.get(uri).json()["parameters"] == {"PROJECT_ID": "P"}
+    monkeypatch.undo()
+    look()
+    found = admin.get(uri).json()
+    of = "/data/archive/projects/P/subjects/S1/experiments/"
+    refused = "XAR 2 of 2, in the order of their paths: Session already exists, retry with overwrite enabled"
+    assert (found["status"], found["resolution"].splitlines()) == ("Failed", [f"{of}A", ARCHIVED, refused])
+    assert [path.name for path in inbox.rglob("*") if path.is_file()] == ["B.xar"]
+    assert rows(admin.get("/data/projects/P/experiments/B/files")) == before
+    assert rows(admin.get("/data/prearchive")) == []
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, moment: str, folder: Path) -> None:
+    """Let the next import of a folder with A.xar, B.xar and an image end at some moment."""
+
+    def die(*said):
+        if moment == "A is stored" and said[0].name == "A.xar":
+            return copied(*said)
+        if moment == "in the clean-up":
+            (folder / "A.xar").unlink()
+        raise OSError(errno.ENOSPC, "No space left on device") if moment == "disk is full" else Killed
+
+    if moment == "A is stored":
+        monkeypatch.setattr(inbox_module, "copied", die)
+    else:
+        monkeypatch.setattr(Inbox, "_clean_up" if moment.endswith("clean-up") else "_upload", die)
+
+
+def test_images_that_went_to_the_prearchive_stay_there_after_a_kill(
+    admin, inbox, dicom, send, zip_of, rows, look, worker, monkeypatch
+) -> None:
+    send(zip_of(a=dicom()), project="P")
+    (inbox / "P" / "a").write_bytes(dicom(SOPInstanceUID="1.9"))
+    wish = {"import-handler": "inbox", "path": "P", "PROJECT_ID": "P"}
+
+    def die(*_):
+        raise Killed
+
+    monkeypatch.setattr(inbox_module._Outcome, "add", die)
+    uri = admin.post("/data/services/import", params={**wish, "cleanupAfterImport": "true"}).text.strip()
+    with pytest.raises(Killed):
+        look()
+    monkeypatch.undo()
+    look()
+    [waiting] = rows(admin.get("/data/prearchive"))
+    assert (waiting["status"], admin.get(uri).json()["status"]) == ("CONFLICT", "Completed")
+    assert admin.get(uri).json()["resolution"].startswith("/data/prearchive/projects/P/")
+    assert len(rows(admin.get(f"{ARCHIVED}/scans/5/files"))) == 1
+    assert not (inbox / "P").exists()
 
 
 def test_the_next_file_of_a_name_stays_when_its_sender_waited_for_the_end(
