@@ -52,7 +52,7 @@ def test_no_handler_is_told_a_path_neither_in_the_message_nor_below():
     """Prefect names the error in its message, too, and a handler of its own sends both to its database."""
     told = io.StringIO()
     theirs = logging.StreamHandler(told)
-    logger = logging.getLogger("prefect.flow_runs.test")
+    logger = logging.getLogger("somebody.elses")
     logger.addHandler(theirs)
     error = RuntimeError('sitk::ERROR: The file "/archive/P/DOE_JANE.nii.gz" does not exist')
     logger.error("Encountered exception during execution: %r", error, exc_info=error)
