@@ -137,9 +137,8 @@ def _untell(error: BaseException) -> None:
     if isinstance(error, OSError):
         _strip(error)
     elif not isinstance(error, BaseExceptionGroup) and type(error).__module__.partition(".")[0] not in _OURS:
-        vars(BaseException)["args"].__set__(
-            error, tuple(map(_without_path, error.args))
-        )  # a frozen one forbids its own
+        args = tuple(map(_without_path, error.args))
+        vars(BaseException)["args"].__set__(error, args)  # as a frozen one forbids its own
 
 
 def _without_path(said: object) -> object:

@@ -41,10 +41,15 @@ def pytest_sessionfinish() -> None:
     gc.freeze()
 
 
+def cheap_hasher() -> PasswordHash:
+    """Return a hasher of little cost: a quarter of a second for each password is argon2's purpose and no test's."""
+    return PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> Iterator[None]:
-    """Hash passwords at little cost: a quarter of a second for each is argon2's purpose and no test's."""
-    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    """Let whoever takes the recommended hasher have the cheap one."""
+    cheap = cheap_hasher()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PasswordHash, "recommended", lambda: cheap)
         yield

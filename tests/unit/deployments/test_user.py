@@ -20,7 +20,8 @@ from service_kit.accounts import Role, Scope
 from service_kit.accounts.errors import TokenRefused, WrongCredentials
 from service_kit.accounts.service import Accounts
 from service_kit.database import Database
-from tests.unit.service_kit.accounts.conftest import PASSWORD, cheap_hasher
+from tests.costs import cheap_hasher
+from tests.unit.service_kit.accounts.conftest import PASSWORD
 
 
 @pytest.fixture

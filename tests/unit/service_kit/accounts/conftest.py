@@ -3,19 +3,14 @@
 import shutil
 
 import pytest
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from service_kit import migrations
 from service_kit.accounts.service import Accounts
 from service_kit.accounts.throttle import ThrottleRule
 from service_kit.database import Database
+from tests.costs import cheap_hasher
 
 PASSWORD = "correct horse battery"
-
-
-def cheap_hasher() -> PasswordHash:
-    return PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 
 
 @pytest.fixture(scope="session")
