@@ -26,6 +26,7 @@ import httpx
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.loading import loading
+from deployments.order_news import OrderNewsApp
 from deployments.worker.errors import PrefectServerSilent
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def main() -> None:
         from prefect.server.api.server import create_app
 
         queue_writers()
-        app = create_app(final=True)
+        app = OrderNewsApp(create_app(final=True), api_url=settings.prefect_api_url)
 
     class Server(uvicorn.Server):
         """Ends for certain: Prefect's services may sleep through a cancellation."""
@@ -264,6 +265,7 @@ def main() -> None:
             guard = threading.Timer(2 * STOP_S, os._exit, args=(0,))
             guard.daemon = True
             guard.start()
+            app.close()
             await super().shutdown(sockets)  # type: ignore[arg-type]
 
     host, port = settings.address

@@ -21,6 +21,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.loading import loading
+from deployments.order_news import OrderNews
 from deployments.prefect_server import wait_until_answering
 from deployments.worker.errors import WorkerNameTaken
 from deployments.worker.flows_file import DEFAULT_FLOWS_FILE
@@ -106,11 +107,13 @@ def main() -> None:
     with only_one(settings.worker_name, settings.home):
         with loading():
             from deployments.worker.catalog import FlowCatalog
+            from deployments.worker.engine import read_certificates_once
             from deployments.worker.recovery import Identity
             from deployments.worker.registration import register_deployments
             from deployments.worker.worker import WarmWorker
 
             catalog = FlowCatalog.load(settings.flows_file)
+        read_certificates_once()
         wait_until_answering(settings.prefect_api_url)
         register_deployments(settings.prefect_api_url, settings.flows_file, catalog=catalog)
         worker = WarmWorker(
@@ -118,6 +121,7 @@ def main() -> None:
             work_pool_name=catalog.file.work_pools[0],
             identity=Identity.new(settings.worker_name),
             limit=settings.worker_limit,
+            news=OrderNews(settings.prefect_api_url),
         )
         asyncio.run(_serve(worker, settings.prefect_api_url))
 

@@ -107,6 +107,9 @@ class Dispatcher:
         they must be idempotent.
     on_settled
         Called after the order is settled, to tell live pages; a kill in between loses it.
+    poll_s
+        How soon an order is found that another process wrote. Orders of this one come by `wake`, and those for later
+        at their time.
     """
 
     def __init__(
@@ -118,13 +121,19 @@ class Dispatcher:
         on_delivered: Callable[[Order, Mapping[str, Any]], None] | None = None,
         on_dead: Callable[[Order, str], None] | None = None,
         on_settled: Callable[[Order], None] | None = None,
-        poll_s: float = 0.2,
+        poll_s: float = 1.0,
         lease_s: float = 60.0,
         max_attempts: int = 50,
         max_backoff_s: float = 30.0,
     ) -> None:
         self._database = database
-        self._table = cast("Any", table)
+        columns = self._table = cast("Any", table)
+        self._oldest = (
+            select(columns.id, columns.available_at)
+            .where(columns.status == OrderStatus.PENDING.value)
+            .order_by(columns.available_at, columns.id)
+            .limit(1)
+        )
         self._handlers = handlers
         self._on_delivered = on_delivered
         self._on_dead = on_dead
@@ -133,6 +142,7 @@ class Dispatcher:
         self._lease_s = lease_s
         self._max_attempts = max_attempts
         self._max_backoff_s = max_backoff_s
+        self._next_due: datetime | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -175,7 +185,12 @@ class Dispatcher:
             except Exception:  # the thread must outlive a fault; the leased order comes again
                 logger.exception("the outbox failed in one round")
                 self._stopping.wait(1.0)
-            self._wake.wait(self._poll_s)
+            self._wake.wait(self._pause_s())
+
+    def _pause_s(self) -> float:
+        if self._next_due is None:
+            return self._poll_s
+        return min(self._poll_s, max(0.0, (self._next_due - utc_now()).total_seconds()))
 
     def _due(self, now: datetime) -> Any:
         table = self._table
@@ -185,10 +200,9 @@ class Dispatcher:
         """Take the oldest due order: one conditional update decides between several dispatchers."""
         table, now, token = self._table, utc_now(), uuid4().hex
         with self._database.read() as uow:
-            candidate = uow.session.scalars(
-                select(table.id).where(self._due(now)).order_by(table.available_at, table.id).limit(1)
-            ).first()
-        if candidate is None:
+            candidate, due = uow.session.connection().execute(self._oldest).first() or (None, None)
+        self._next_due = due
+        if due is None or due > now:
             return None
         with self._database.write() as uow:
             taken = uow.session.connection().execute(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import anyio.abc
     from prefect.client.schemas.responses import WorkerFlowRunResponse
 
+    from deployments.order_news import OrderNews
     from deployments.worker.catalog import AnyFlow, FlowCatalog
 
 logger = logging.getLogger(__name__)
@@ -86,12 +87,16 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         Name and instance; the instance tells a restarted worker from the one that died.
     limit
         So many runs at once.
+    news
+        Says when to ask for runs.
     """
 
     type = WORKER_TYPE
     _description = "Runs Cohortflow's flows, imported once, inside a warm process."
 
-    def __init__(self, catalog: FlowCatalog, *, work_pool_name: str, identity: Identity, limit: int) -> None:
+    def __init__(
+        self, catalog: FlowCatalog, *, work_pool_name: str, identity: Identity, limit: int, news: OrderNews
+    ) -> None:
         super().__init__(
             work_pool_name=work_pool_name, name=identity.name, limit=limit, base_job_template=BASE_JOB_TEMPLATE
         )
@@ -100,6 +105,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._catalog = catalog
         self._entrypoints: dict[UUID, str | None] = {}
         self._lanes = Lanes(AsyncClientContext.get_or_create)
+        self._news = news
+        self._more_is_due = False
         self._is_leaving = False
 
     @classmethod
@@ -114,7 +121,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             await self._lanes.run(Job(_nothing))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Take what is due, unless this worker is about to leave."""
+        """Wait for orders and take what is due, unless this worker is about to leave."""
+        if not self._more_is_due and not self._is_leaving:
+            await self._news.wait()
         return [] if self._is_leaving else await super().get_and_submit_flow_runs()
 
     async def run(
@@ -284,11 +293,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
         """Submit, less the two log records per run that Prefect would send to its server before it begins."""
         taken: list[FlowRun] = []
+        self._more_is_due = False
         for entry in flow_run_response:
             flow_run = entry.flow_run
             if flow_run.id in self._submitting_flow_run_ids:
                 continue
-            if self.limiter.available_tokens < 1:
+            if self.limiter.available_tokens < 1 or self._is_leaving:
+                self._more_is_due = True
                 break
             self.limiter.acquire_on_behalf_of_nowait(flow_run.id)
             self._submitting_flow_run_ids.add(flow_run.id)

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 #: Topic of the live pages: something about arrivals changed.
 TOPIC = "arrivals"
 _TICK_S = 0.25
+#: While nothing is being received.
+_IDLE_TICK_S = 1.0
 #: While something is being received, pages are told this often: objects count up and the quiet period runs.
 _LIVE_EVERY_S = 1.0
 
@@ -65,15 +67,17 @@ class Monitor:
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
 
-    def step(self) -> None:
-        """Do what is due."""
-        self._arrivals.complete_quiet()
-        self._tell_pages()
+    def step(self) -> bool:
+        """Do what is due; return whether something is being received."""
+        is_receiving = self._tell_pages()
+        if is_receiving:
+            self._arrivals.complete_quiet()
         if time.monotonic() - self._reconciled_at >= self._reconcile_every_s:
             self._reconciled_at = time.monotonic()
             self._processing.reconcile()
+        return is_receiving
 
-    def _tell_pages(self) -> None:
+    def _tell_pages(self) -> bool:
         with self._database.read() as uow:
             changed_at, receiving = rows.last_change(uow)
         since_s = time.monotonic() - self._told_at
@@ -81,11 +85,13 @@ class Monitor:
         if is_due or (receiving and since_s >= _LIVE_EVERY_S):
             self._told, self._told_at = changed_at, time.monotonic()
             self._broadcast.publish(TOPIC)
+        return receiving > 0
 
     def _run(self) -> None:
-        while not self._stopping.wait(_TICK_S):
+        is_receiving = True
+        while not self._stopping.wait(_TICK_S if is_receiving else _IDLE_TICK_S):
             try:
-                self.step()
+                is_receiving = self.step()
             except (Unavailable, DBAPIError) as error:
                 logger.warning("a part of the gateway does not answer", extra={"error": type(error).__name__})
                 self._stopping.wait(1.0)

@@ -23,12 +23,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for(question, *, timeout_s=30.0, what="it"):
+def wait_for(question, *, timeout_s=30.0, what="it", every_s=0.05):
     """Ask until the answer is true, and return it."""
     deadline = time.monotonic() + timeout_s
     while not (answer := question()):
         assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s:.0f} s"
-        time.sleep(0.05)
+        time.sleep(every_s)
     return answer
 
 
@@ -143,6 +143,7 @@ class Place:
             lambda: (found := self.state(run_id)) in names and found,
             timeout_s=timeout_s,
             what=f"state {names} of the run (it is {self.state(run_id)})",
+            every_s=0.2,  # the server is busy enough
         )
 
     def cancel(self, run_id: str) -> None:

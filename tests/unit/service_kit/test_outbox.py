@@ -127,6 +127,27 @@ def test_waking_the_thread_dispatches_at_once(database: Database) -> None:
     dispatcher.stop()
 
 
+def test_an_order_for_later_comes_at_its_time_and_not_with_the_next_look(database: Database) -> None:
+    done = threading.Event()
+    dispatcher = Dispatcher(database, Outbox, handlers={"flow": lambda _: done.set()}, poll_s=3600)
+    with database.write() as uow:
+        enqueue(uow, Outbox, kind="flow", key="1", payload={}, available_in_s=0.3)
+    dispatcher.start()
+    assert not done.wait(0.05)
+    assert done.wait(60)
+    dispatcher.stop()
+
+
+def test_an_order_that_another_process_wrote_is_found(database: Database) -> None:
+    done = threading.Event()
+    dispatcher = Dispatcher(database, Outbox, handlers={"flow": lambda _: done.set()}, poll_s=0.1)
+    dispatcher.start()
+    time.sleep(0.2)
+    order(database, "1")
+    assert done.wait(60)
+    dispatcher.stop()
+
+
 def test_the_service_acts_before_the_order_is_settled_and_pages_are_told_after(database: Database) -> None:
     def status_of(o: Order) -> str:
         return str(row(database, o.key).status)
