@@ -120,6 +120,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         with suppress(LaneNotOpen):
             await self._lanes.run(Job(_nothing))
 
+    async def teardown(self, *exc_info: Any) -> None:
+        """Disconnect."""
+        await self._news.aclose()
+        await super().teardown(*exc_info)
+
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Wait for orders and take what is due, unless this worker is about to leave."""
         if not self._more_is_due and not self._is_leaving:

@@ -276,17 +276,12 @@ class Accounts:
         """
         now = utc_now()
         with self.database.read() as uow:
-            row = repository.token_by_digest(uow.session, digest_of(token))
-            if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
-                raise TokenRefused
-            user = repository.active_user(uow.session, row.username)
-            if user is None:
-                raise TokenRefused
-            principal = repository.principal_of(uow.session, user, scopes=frozenset(row.scopes))
-            is_stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_EVERY
-        if is_stale:
+            found = repository.token(uow.session, digest_of(token))
+        if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
+            raise TokenRefused
+        if found.last_used_at is None or now - found.last_used_at > _TOUCH_EVERY:
             self._touch_token(digest_of(token), now)
-        return principal
+        return found.principal
 
     def tokens(self, username: str) -> list[TokenRecord]:
         """Return a user's tokens that are not revoked, newest first, without their secrets."""
@@ -328,17 +323,12 @@ class Accounts:
         """Return the principal of a session cookie, or None when it ended or never was; a visit keeps it from idling."""
         now = utc_now()
         with self.database.read() as uow:
-            row = uow.session.get(SessionRow, digest_of(secret))
-            if row is None or row.expires_at <= now or row.last_seen_at + SESSION_IDLE <= now:
-                return None
-            user = repository.active_user(uow.session, row.username)
-            if user is None:
-                return None
-            principal = repository.principal_of(uow.session, user)
-            is_stale = is_visit and now - row.last_seen_at > _TOUCH_EVERY
-        if is_stale:
+            found = repository.browser_session(uow.session, digest_of(secret))
+        if found is None or found.expires_at <= now or found.last_seen_at + SESSION_IDLE <= now:
+            return None
+        if is_visit and now - found.last_seen_at > _TOUCH_EVERY:
             self._touch_session(digest_of(secret), now)
-        return principal
+        return found.principal
 
     def end_session(self, secret: str) -> None:
         """Sign a browser out; a session that ended already changes nothing."""
@@ -359,9 +349,7 @@ class Accounts:
         with self.database.read() as uow:
             since = now - timedelta(seconds=self._throttle.window_s)
             failures = repository.failures(uow.session, username_sha256=name_sha256, address=address, since=since)
-            user = repository.active_user(uow.session, name)
-            principal = None if user is None else repository.principal_of(uow.session, user)
-            password_hash = None if user is None else user.password_hash
+            principal, password_hash = repository.active_user(uow.session, name) or (None, None)
         if closed_for_s := wait_s(failures, self._throttle, now=now):
             logger.warning("log-in closed after failures", extra={"retry_after_s": closed_for_s})
             raise TooManyAttempts(retry_after_s=closed_for_s)

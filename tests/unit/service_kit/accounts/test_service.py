@@ -34,6 +34,29 @@ def anna(accounts):
     return "anna"
 
 
+@pytest.mark.parametrize("grants", [0, 3])
+def test_whoever_knocks_is_known_after_one_question_and_by_a_password_after_two(accounts, grants):
+    accounts.create_user("bo", PASSWORD)
+    for study in range(grants):
+        accounts.grant("bo", Role.engineer, study=str(study))
+    secret = accounts.start_session("bo")
+    asked = []
+    event.listen(accounts.database.engine, "before_cursor_execute", lambda *question: asked.append(question[2]))
+
+    def questions(knock):
+        knock()  # the first visit is noted
+        asked.clear()
+        principal = knock()
+        assert {grant.study for grant in principal.grants} == set(map(str, range(grants)))
+        return len([statement for statement in asked if not statement.startswith("BEGIN")])
+
+    assert questions(lambda: accounts.principal_of_session(secret)) == 1
+    assert questions(lambda: accounts.principal_of_basic("bo", PASSWORD)) == 2
+    if grants:
+        token = accounts.issue_token("bo", "script", ["governor:read"])
+        assert questions(lambda: accounts.principal_of_token(token)) == 1
+
+
 def test_the_right_password_gives_the_principal_with_its_grants(accounts, anna):
     principal = accounts.verify_password("Anna", PASSWORD)
     assert principal.username == "anna"
