@@ -110,6 +110,9 @@ class Dispatcher:
     poll_s
         How soon an order is found that another process wrote. Orders of this one come by `wake`, and those for later
         at their time.
+    lease_s
+        How long an order stays with a process that was killed. A handler that takes longer may run beside itself in
+        another process.
     """
 
     def __init__(
@@ -122,7 +125,7 @@ class Dispatcher:
         on_dead: Callable[[Order, str], None] | None = None,
         on_settled: Callable[[Order], None] | None = None,
         poll_s: float = 1.0,
-        lease_s: float = 60.0,
+        lease_s: float = 20.0,
         max_attempts: int = 50,
         max_backoff_s: float = 30.0,
     ) -> None:
