@@ -99,7 +99,8 @@ server.cleanup()
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """URL of a real PostgreSQL server; each test makes its own database in it."""
-    with tempfile.TemporaryDirectory(prefix="cohortflow-pg-", ignore_cleanup_errors=True) as folder:
+    where = os.environ.get("PYTEST_DEBUG_TEMPROOT")  # as the folders of tests: where nothing waits for a disk
+    with tempfile.TemporaryDirectory(prefix="cohortflow-pg-", dir=where, ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", POSTGRES, f"{folder}/data"],
             stdin=subprocess.PIPE,
