@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from contextlib import suppress
 from logging import LogRecord
 from typing import TYPE_CHECKING, Any
 
 from service_kit.errors import without_paths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 _OWN = frozenset(LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName", "color_message"}
@@ -61,11 +64,20 @@ class LineFormatter(logging.Formatter):
 def _record(*facts: Any, **more: Any) -> LogRecord:
     """Make a record whose errors tell no paths, to whichever handler: Prefect's own sends what a flow fails with to its database."""
     record = LogRecord(*facts, **more)
-    told = [*record.args] if isinstance(record.args, tuple) else [record.args]
-    for one in (*told, record.exc_info[1] if record.exc_info else None):
-        if isinstance(one, BaseException):
-            without_paths(one)
+    with suppress(Exception):  # whoever logs must be able to go on
+        for error in _errors_in((record.msg, record.args, record.exc_info)):
+            without_paths(error)
     return record
+
+
+def _errors_in(said: object) -> Iterator[BaseException]:
+    if isinstance(said, BaseException):
+        yield said
+    elif isinstance(said, Mapping):
+        yield from _errors_in([*said.values()])
+    elif isinstance(said, list | tuple | set | frozenset):
+        for one in said:
+            yield from _errors_in(one)
 
 
 def configure_logging(level: str = "INFO") -> None:

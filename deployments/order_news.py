@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
 
 PATH = "/cohortflow/order-news"
 HOLD_S = 2.0
+SLOT_WAIT_S = 2.0
+"""After this time a run that finds a limit reached is due again, by the clock and without news."""
+FORGET_S = 60.0
+"""So long a server that knows no news is not asked for them again: it may be another one then."""
 
 _CHANGES = re.compile(r"/(?:deployments|flow_runs|work_pools|work_queues)/")
-_QUESTIONS = re.compile(r"/(?:filter|paginate|count|history|lateness|heartbeat|get_scheduled_flow_runs)/?$")
+_QUESTIONS = re.compile(
+    r"/ui/|/(?:filter|paginate|count|history|lateness|heartbeat|concurrency_status|get_runs|get_scheduled_flow_runs)/?$"
+)
 
 
 class OrderNewsApp:
@@ -111,23 +118,23 @@ class OrderNews:
         self._url = api_url.rstrip("/") + PATH
         self._client = httpx.AsyncClient(timeout=HOLD_S + 10, trust_env=False)
         self.known = ""
-        self._are_there = True
+        self._not_before = 0.0
 
     async def wait(self) -> None:
         """Return when something was ordered, at the latest after `HOLD_S`; at once when the server knows no news.
 
         A server that does not answer at all is no error here: whoever asks for runs next will meet it.
         """
-        if not self._are_there:
+        if time.monotonic() < self._not_before:
             return
         try:
             answer = await self._client.get(self._url, params={"known": self.known})
-        except httpx.TransportError:
+        except httpx.RequestError:
             return
         if answer.status_code == httpx.codes.OK and answer.headers.get("content-type", "").startswith("text/plain"):
             self.known = answer.text
         elif not answer.is_server_error:
-            self._are_there = False
+            self._not_before = time.monotonic() + FORGET_S
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -26,7 +26,7 @@ import httpx
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deployments.loading import loading
-from deployments.order_news import OrderNewsApp
+from deployments.order_news import SLOT_WAIT_S, OrderNewsApp
 from deployments.worker.errors import PrefectServerSilent
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def server_environment(settings: PrefectServerSettings) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{site},http://localhost:{port}",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": f"{SLOT_WAIT_S:g}",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_COLORS": "false",
     }

@@ -93,6 +93,7 @@ class OutOfSpace(Unavailable):
 
 #: A path from its root and what follows it on its line, for names may hold blanks; no address of a server, no fraction.
 _PATH = re.compile(r"(?:(?<!\w)file:/+|(?<!\w)[A-Za-z]:\\|(?<![\w.:/])//|(?<![\w./])~?/|(?<![\w./])\.\.?/)(?=[^\s/]).*")
+_ARGS = vars(BaseException)["args"]  # a frozen one forbids its own, a derived one may call something else so
 _OURS = frozenset(
     {"deployments", "embedded_xnat", "flows", "gateway", "service_kit", "study_governor", "task_supervisor", "tasks"}
 )
@@ -126,7 +127,7 @@ def without_paths(error: BaseException) -> BaseException:
             _untell(one)
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
-        waiting += [*one.args, one.__cause__, one.__context__]
+        waiting += [*_ARGS.__get__(one), one.__cause__, one.__context__]
     return error
 
 
@@ -138,7 +139,7 @@ def _untell(error: BaseException) -> None:
         _strip(error)
     elif not isinstance(error, BaseExceptionGroup) and type(error).__module__.partition(".")[0] not in _OURS:
         args = tuple(map(_without_path, error.args))
-        vars(BaseException)["args"].__set__(error, args)  # as a frozen one forbids its own
+        _ARGS.__set__(error, args)
 
 
 def _without_path(said: object) -> object:

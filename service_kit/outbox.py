@@ -68,6 +68,7 @@ class Order:
     key: str
     payload: dict[str, Any]
     attempts: int
+    lease: str
 
 
 Row = TypeVar("Row", bound=OutboxColumns)
@@ -112,7 +113,7 @@ class Dispatcher:
         at their time.
     lease_s
         How long an order stays with a process that was killed. A handler that takes longer may run beside itself in
-        another process.
+        another process; what became of the order is then for the last of them to say.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Dispatcher:
         on_dead: Callable[[Order, str], None] | None = None,
         on_settled: Callable[[Order], None] | None = None,
         poll_s: float = 1.0,
-        lease_s: float = 20.0,
+        lease_s: float = 30.0,
         max_attempts: int = 50,
         max_backoff_s: float = 30.0,
     ) -> None:
@@ -221,7 +222,9 @@ class Dispatcher:
                 return None  # another dispatcher was quicker; the next round looks again
             row = uow.session.get(table, candidate)
             assert row is not None
-            return Order(id=row.id, kind=row.kind, key=row.key, payload=dict(row.payload), attempts=row.attempts)
+            return Order(
+                id=row.id, kind=row.kind, key=row.key, payload=dict(row.payload), attempts=row.attempts, lease=token
+            )
 
     def _dispatch(self, order: Order) -> None:
         handler = self._handlers.get(order.kind)
@@ -246,6 +249,11 @@ class Dispatcher:
                 self._on_delivered(order, result or {})
             self._settle(order, OrderStatus.DELIVERED, result=dict(result or {}))
 
+    def _held(self, uow: UnitOfWork, order: Order) -> Any:
+        """Return the row of an order, or None when its lease ran out and another dispatcher has it now."""
+        table = self._table
+        return uow.session.scalars(select(table).where(table.id == order.id, table.lease_token == order.lease)).first()
+
     def _postpone(self, order: Order, error: str) -> None:
         if order.attempts >= self._max_attempts:
             self._bury(order, error)
@@ -253,14 +261,18 @@ class Dispatcher:
         delay_s = min(self._max_backoff_s, 0.5 * 2 ** min(order.attempts - 1, 10))
         logger.info("order postponed", extra={"order": order.id, "kind": order.kind, "attempts": order.attempts})
         with self._database.write() as uow:
-            row = uow.session.get(self._table, order.id)
-            assert row is not None
+            row = self._held(uow, order)
+            if row is None:
+                return
             row.available_at = utc_now() + timedelta(seconds=delay_s)
             row.lease_token = None
             row.last_error = error
             uow.session.add(row)
 
     def _bury(self, order: Order, error: str) -> None:
+        with self._database.read() as uow:
+            if self._held(uow, order) is None:
+                return
         logger.error("order given up", extra={"order": order.id, "kind": order.kind, "attempts": order.attempts})
         if self._on_dead is not None:
             self._on_dead(order, error)
@@ -270,8 +282,9 @@ class Dispatcher:
         self, order: Order, status: OrderStatus, *, result: dict[str, Any] | None = None, error: str | None = None
     ) -> None:
         with self._database.write() as uow:
-            row = uow.session.get(self._table, order.id)
-            assert row is not None
+            row = self._held(uow, order)
+            if row is None:
+                return
             row.status = status.value
             row.result = result
             row.last_error = error if error is not None else row.last_error

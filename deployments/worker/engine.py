@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
+import threading
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -57,12 +58,16 @@ def read_certificates_once() -> None:
     """Let Prefect's clients share what they trust.
 
     Each run makes three clients, and each would read all certificates for 40 ms: more than all else that a short run
-    costs this process. A context that Prefect changes, for a server whose certificate is not looked at, stays its own.
+    costs this process. A context that Prefect changes, for a server whose certificate is not looked at, stays its own;
+    each thread has one, for a connection that begins writes to it.
     """
-    shared = functools.cache(lambda cafile: ssl.create_default_context(cafile=cafile))
+
+    @functools.cache
+    def of_thread(_thread: int, cafile: str) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=cafile)
 
     def create_default_context(*, cafile: str | None = None) -> ssl.SSLContext:
-        return ssl.create_default_context() if cafile is None else shared(cafile)
+        return ssl.create_default_context() if cafile is None else of_thread(threading.get_ident(), cafile)
 
     orchestration.ssl = SimpleNamespace(**vars(ssl) | {"create_default_context": create_default_context})  # type: ignore[attr-defined, assignment]
 

@@ -27,6 +27,7 @@ from prefect.types._datetime import now
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from deployments.order_news import SLOT_WAIT_S
 from deployments.worker.engine import HANDED_BACK_MESSAGE, StopReason, WarmFlowRunEngine, make_engine, run_engine
 from deployments.worker.errors import UnknownEntrypoint
 from deployments.worker.lanes import Job, LaneNotOpen, Lanes
@@ -107,6 +108,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._lanes = Lanes(AsyncClientContext.get_or_create)
         self._news = news
         self._more_is_due = False
+        self._asks_until = 0.0
         self._is_leaving = False
 
     @classmethod
@@ -127,7 +129,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Wait for orders and take what is due, unless this worker is about to leave."""
-        if not self._more_is_due and not self._is_leaving:
+        if not self._more_is_due and not self._is_leaving and asyncio.get_running_loop().time() > self._asks_until:
             await self._news.wait()
         return [] if self._is_leaving else await super().get_and_submit_flow_runs()
 
@@ -186,6 +188,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             return False
         if state.is_pending():
             flow_run.state = state
+        else:  # a limit is reached: it is due again by the clock, and the clock is no news
+            self._asks_until = asyncio.get_running_loop().time() + SLOT_WAIT_S + 1.0
         return state.is_pending()
 
     async def _flow_of(self, flow_run: FlowRun) -> AnyFlow:

@@ -66,16 +66,22 @@ def site(home, tmp_path, receiver):
     accounts.database.dispose()
 
 
-@pytest.fixture
-def page(chromium, site):
+@pytest.fixture(scope="module")
+def browser(chromium):
     with launched(chromium) as browser:
-        page = browser.new_page()
-        page.goto(f"{site}/login?next=/")
-        page.fill("[name=username]", "anna")
-        page.fill("[name=password]", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_selector("h1")
-        yield page
+        yield browser
+
+
+@pytest.fixture
+def page(browser, site):
+    page = browser.new_page()
+    page.goto(f"{site}/login?next=/")
+    page.fill("[name=username]", "anna")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1")
+    yield page
+    page.context.close()
 
 
 def test_what_comes_in_shows_up_and_moves_on_without_a_reload(page, receiver):

@@ -143,7 +143,7 @@ def test_what_writes_an_arrival_with_its_instances_or_several_arrivals_waits_for
     arrivals.complete(ArrivalId(2), actor="test")
     with database.write() as uow:
         uow.session.connection().execute(update(ARRIVALS).where(ARRIVALS.c.id == 2).values(flow_run_id="lost"))
-    given_up = Order(id=1, kind=FLOW, key="arrival-2-2", payload={"arrival_id": 2, "attempt": 2}, attempts=1)
+    given_up = Order(id=1, kind=FLOW, key="arrival-2-2", payload={"arrival_id": 2, "attempt": 2}, attempts=1, lease="")
     accepted = Settlement(outcome=Outcome.accepted, study="brain")
     for act in (
         lambda: arrivals.retry(ArrivalId(1), actor="anna"),

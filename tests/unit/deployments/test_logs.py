@@ -61,6 +61,34 @@ def test_no_handler_is_told_a_path_neither_in_the_message_nor_below():
     assert "DOE" not in told.getvalue()
 
 
+@pytest.mark.usefixtures("_configured")
+@pytest.mark.parametrize(
+    ("message", "wrap"),
+    [
+        ("%s", lambda error: (error,)),
+        ("%(why)s", lambda error: ({"why": error},)),
+        ("%s", lambda error: ([error, (1, error)],)),
+        (None, lambda _: ()),
+    ],
+)
+def test_an_error_tells_no_path_wherever_in_a_record_it_is(message, wrap):
+    error = RuntimeError("no image: /archive/DOE_JANE")
+    record = logging.getLogRecordFactory()("x", 40, "x.py", 1, message or error, wrap(error), None)
+    assert "no image" in record.getMessage()
+    assert "DOE" not in record.getMessage()
+
+
+@pytest.mark.usefixtures("_configured")
+def test_a_record_is_made_of_whatever_is_logged():
+    class Strange(Exception):
+        args = None
+
+    round_and_round = []
+    round_and_round.append(round_and_round)
+    for args in ((Strange("x"),), (round_and_round,)):
+        assert logging.getLogRecordFactory()("x", 40, "x.py", 1, "%s", args, True).getMessage()
+
+
 def test_our_own_sentences_are_logged_whole():
     lost = UploadIncomplete("/data/experiments/E1", missing=["a.dcm"])
     assert "/data/experiments/E1" in str(without_paths(lost))

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from service_kit.database import Database
 from service_kit.errors import InvalidInput, Unavailable
 from service_kit.outbox import Dispatcher, Order, OutboxColumns, enqueue
-from service_kit.tables import service_base
+from service_kit.tables import service_base, utc_now
 
 Base = service_base()
 
@@ -115,6 +115,36 @@ def test_two_dispatchers_share_the_work_without_doing_it_twice(database: Databas
     assert sorted(seen, key=int) == [str(n) for n in range(40)]
 
 
+def test_one_who_lost_the_lease_says_no_more_what_becomes_of_the_order(database: Database) -> None:
+    """A handler hangs beyond its lease; another dispatcher delivers the order; then the first one fails."""
+    dead: list[str] = []
+
+    def late(_: Order) -> None:
+        time.sleep(0.2)
+        assert Dispatcher(database, Outbox, handlers={"flow": lambda _: {"by": "other"}}).run_due() == 1
+        raise InvalidInput("late no")
+
+    order(database, "1")
+    slow = Dispatcher(database, Outbox, handlers={"flow": late}, lease_s=0.1, on_dead=lambda o, _: dead.append(o.key))
+    slow.run_due()
+    assert row(database, "1").status == "delivered"
+    assert not dead
+
+
+def test_one_who_lost_the_lease_does_not_put_off_what_another_has_in_hand(database: Database) -> None:
+    def late(_: Order) -> None:
+        time.sleep(0.2)
+        Dispatcher(database, Outbox, handlers={}, lease_s=3600)._lease()
+        raise Unavailable("late, not now")
+
+    order(database, "1")
+    slow = Dispatcher(database, Outbox, handlers={"flow": late}, lease_s=0.1)
+    slow.run_due()
+    found = row(database, "1")
+    assert found.lease_token
+    assert found.last_error is None
+
+
 def test_waking_the_thread_dispatches_at_once(database: Database) -> None:
     done = threading.Event()
     dispatcher = Dispatcher(database, Outbox, handlers={"flow": lambda _: done.set()}, poll_s=60)
@@ -128,14 +158,16 @@ def test_waking_the_thread_dispatches_at_once(database: Database) -> None:
 
 
 def test_an_order_for_later_comes_at_its_time_and_not_with_the_next_look(database: Database) -> None:
-    done = threading.Event()
-    dispatcher = Dispatcher(database, Outbox, handlers={"flow": lambda _: done.set()}, poll_s=3600)
+    done, came = threading.Event(), []
+    dispatcher = Dispatcher(
+        database, Outbox, handlers={"flow": lambda _: came.append(utc_now()) or done.set()}, poll_s=3600
+    )
     with database.write() as uow:
-        enqueue(uow, Outbox, kind="flow", key="1", payload={}, available_in_s=0.3)
+        due = enqueue(uow, Outbox, kind="flow", key="1", payload={}, available_in_s=0.5).available_at
     dispatcher.start()
-    assert not done.wait(0.05)
     assert done.wait(60)
     dispatcher.stop()
+    assert came[0] >= due
 
 
 def test_an_order_that_another_process_wrote_is_found(database: Database) -> None:

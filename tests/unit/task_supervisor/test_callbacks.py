@@ -125,7 +125,7 @@ def test_a_refused_answer_orders_no_callback(house):
 def test_what_became_of_an_order_is_written_once(house):
     task_id = answered(house)
     callbacks = house.app.state.callbacks
-    order = Order(id=1, kind="callback", key=f"task-{task_id}", payload={"task_id": task_id}, attempts=1)
+    order = Order(id=1, kind="callback", key=f"task-{task_id}", payload={"task_id": task_id}, attempts=1, lease="")
     callbacks.settled(order, outcome="accepted")
     callbacks.settled(order, outcome="accepted")
     with house.app.state.tasks.database.read() as uow:
