@@ -123,6 +123,7 @@ def test_the_reason_that_one_writes_survives_the_live_page_and_a_phone_shows_the
     reason = "No study of this house has the name that it gives; ask the engineer to look at the study."
     arrivals.settle(ArrivalId(1), Settlement(outcome=Outcome.quarantined, reason=reason), actor="flows")
     page.goto(f"{site}/arrivals/1?set_aside=true")
+    page.wait_for_selector("#reason:focus")
     page.keyboard.type("A phantom.")
     page.evaluate("document.querySelector('.gw-now-state').dataset.before = 'yes'")
     with database.write() as uow:
