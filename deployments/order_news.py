@@ -134,7 +134,11 @@ class OrderNews:
         if answer.status_code == httpx.codes.OK and answer.headers.get("content-type", "").startswith("text/plain"):
             self.known = answer.text
         elif not answer.is_server_error:
-            self._not_before = time.monotonic() + FORGET_S
+            self.do_not_wait(for_s=FORGET_S)
+
+    def do_not_wait(self, *, for_s: float) -> None:
+        """Let `wait` return at once for a while: something is due by the clock, and the clock is no news."""
+        self._not_before = max(self._not_before, time.monotonic() + for_s)
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -108,7 +108,6 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
         self._lanes = Lanes(AsyncClientContext.get_or_create)
         self._news = news
         self._more_is_due = False
-        self._asks_until = 0.0
         self._is_leaving = False
 
     @classmethod
@@ -129,7 +128,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Wait for orders and take what is due, unless this worker is about to leave."""
-        if not self._more_is_due and not self._is_leaving and asyncio.get_running_loop().time() > self._asks_until:
+        if not self._more_is_due and not self._is_leaving:
             await self._news.wait()
         return [] if self._is_leaving else await super().get_and_submit_flow_runs()
 
@@ -188,8 +187,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, WarmWorkerResul
             return False
         if state.is_pending():
             flow_run.state = state
-        else:  # a limit is reached: it is due again by the clock, and the clock is no news
-            self._asks_until = asyncio.get_running_loop().time() + SLOT_WAIT_S + 1.0
+        else:  # a limit is reached
+            self._news.do_not_wait(for_s=SLOT_WAIT_S + 1.0)
         return state.is_pending()
 
     async def _flow_of(self, flow_run: FlowRun) -> AnyFlow:

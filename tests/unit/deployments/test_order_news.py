@@ -51,18 +51,25 @@ def a_wait_is_short(monkeypatch):
     monkeypatch.setattr(order_news, "HOLD_S", 0.2)
 
 
-async def told_of(method: str, path: str) -> bool:
-    """Whether one who waits is told of a request."""
+@asynccontextmanager
+async def listening():
+    """One who has heard all there is, at a server with news; the server, its address, and whoever listens."""
     app = OrderNewsApp(flow_server(), api_url="http://127.0.0.1/api")
-    async with served(app) as url, httpx.AsyncClient() as client:
+    async with served(app) as url:
         news = OrderNews(url)
         await news.wait()
+        yield app, url, news
+        await news.aclose()
+
+
+async def told_of(method: str, path: str) -> bool:
+    """Whether one who waits is told of a request."""
+    async with listening() as (_, url, news), httpx.AsyncClient() as client:
         before, waiting = news.known, asyncio.create_task(news.wait())
         await asyncio.sleep(0.05)
         (await client.request(method, url + path)).raise_for_status()
         await waiting
         await news.wait()  # in case the first ran out before the request was answered
-        await news.aclose()
         return news.known != before
 
 
@@ -102,17 +109,23 @@ def test_a_question_is_no_news(method, path):
 @pytest.mark.usefixtures("nobody_waits_in_vain")
 def test_what_is_ordered_during_a_wait_or_between_two_ends_it():
     async def ask():
-        app = OrderNewsApp(flow_server(), api_url="http://127.0.0.1/api")
-        async with served(app) as url, httpx.AsyncClient() as client:
-            news = OrderNews(url)
-            await news.wait()
+        async with listening() as (_, url, news), httpx.AsyncClient() as client:
             await client.post(f"{url}/deployments/4fb1/create_flow_run")
             await news.wait()
             waiting = asyncio.create_task(news.wait())
             await asyncio.sleep(0.05)
             await client.post(f"{url}/deployments/4fb1/create_flow_run")
             await waiting
-            await news.aclose()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.usefixtures("nobody_waits_in_vain")
+def test_one_who_expects_something_by_the_clock_does_not_wait_for_news():
+    async def ask():
+        async with listening() as (_, _url, news):
+            news.do_not_wait(for_s=3600)
+            await news.wait()
 
     asyncio.run(ask())
 
@@ -135,16 +148,12 @@ def test_a_server_that_was_started_again_keeps_nobody_waiting_for_its_predecesso
 @pytest.mark.usefixtures("nobody_waits_in_vain")
 def test_a_server_that_ends_lets_all_go():
     async def ask():
-        app = OrderNewsApp(flow_server(), api_url="http://127.0.0.1/api")
-        async with served(app) as url:
-            news = OrderNews(url)
-            await news.wait()
+        async with listening() as (app, _, news):
             waiting = asyncio.create_task(news.wait())
             await asyncio.sleep(0.05)
             app.close()
             await waiting
             await news.wait()
-            await news.aclose()
 
     asyncio.run(ask())
 
